@@ -1,0 +1,64 @@
+"""The two kinds of records a dataset holds, in TFDS features and as bytes."""
+
+import functools
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.example_serializer import ExampleSerializer
+from tensorflow_datasets.proto import tf_example_pb2
+
+UNITS = "units"
+PAIRS = "pairs"
+PAIR_FIELDS = ("group", "phenomenon", "voice", "correct")
+
+
+@functools.cache
+def features(kind: str) -> tfds.features.FeaturesDict:
+    """TFDS features of a kind of record: units as raw uint16 bytes, which TFDS reads without TensorFlow."""
+    text = tfds.features.Text
+    columns = {
+        "id": text(doc="Name of the recording, unique in the dataset"),
+        "units": tfds.features.Tensor(
+            shape=(None,), dtype=np.uint16, encoding="bytes", doc="Speech units, without EOS"
+        ),
+        "source": text(doc="Corpus the recording comes from"),
+        "speaker": text(doc="Who speaks"),
+        "seconds": tfds.features.Scalar(np.float32, doc="Duration of the audio"),
+    }
+    if kind == PAIRS:
+        columns |= {
+            "group": text(doc="Name of the minimal pair this candidate belongs to"),
+            "phenomenon": text(doc="Linguistic phenomenon the pair tests"),
+            "voice": text(doc="Voice that speaks the pair"),
+            "correct": tfds.features.Scalar(np.bool_, doc="Whether this is the acceptable candidate"),
+        }
+    return tfds.features.FeaturesDict(columns)
+
+
+@functools.cache
+def _serializer(kind: str) -> ExampleSerializer:
+    return ExampleSerializer(features(kind).get_serialized_info())
+
+
+def serialize(example: dict, kind: str) -> bytes:
+    """One record as a tf.train.Example; the same bytes in every process."""
+    encoded = features(kind).encode_example(example)
+    return _serializer(kind).get_tf_example(encoded).SerializeToString(deterministic=True)
+
+
+def deserialize(record: bytes, kind: str) -> dict:
+    """The example of a record, texts as str and numbers as Python numbers."""
+    example = features(kind).deserialize_example_np(record)
+    return {field: _plain(value) for field, value in example.items()}
+
+
+def units_of(record: bytes) -> np.ndarray:
+    """units_L (uint16, read-only) of a record, without looking at its other features."""
+    feature = tf_example_pb2.Example.FromString(record).features.feature
+    return np.frombuffer(feature["units"].bytes_list.value[0], np.uint16)
+
+
+def _plain(value):
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.item() if isinstance(value, np.generic) else value

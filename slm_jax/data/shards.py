@@ -1,0 +1,189 @@
+"""Writing a dataset: shards first, then everything that lets TFDS and `UnitDataset` open them."""
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import safetensors.numpy
+import tensorflow_datasets as tfds
+from array_record.python.array_record_module import ArrayRecordWriter
+from tensorflow_datasets.core.dataset_info import DatasetIdentity
+
+from slm_jax.data import schema
+from slm_jax.errors import InputError
+from slm_jax.files import atomic_path, sha256, write_json
+from slm_jax.tokenizer import copy_tokenizer, fingerprint, read_config
+
+FORMAT = "array_record"
+VERSION = "1.0.0"
+# One record a group, so that a random read decompresses nothing but the record it wants.
+WRITER_OPTIONS = "group_size:1,max_parallelism:1"
+CHECKSUMS = "checksums.json"
+INDEX = "index.safetensors"  # per split: the length of every record, and how often every unit occurs
+
+
+@dataclasses.dataclass
+class ShardReceipt:
+    """What is known of a finished shard without reading it again."""
+
+    file: str
+    sha256: str
+    bytes: int
+    record_bytes: int
+    seconds: float
+    lengths: list[int]
+    unit_counts: list[int]
+
+
+def shard_paths(directory: str | os.PathLike, name: str, split: str, shards: int) -> list[pathlib.Path]:
+    """The shards of a split, named as TFDS names them."""
+    return [pathlib.Path(path) for path in _template(directory, name, split).sharded_filepaths(shards)]
+
+
+def shard_count(records: int, records_per_shard: int | None) -> int:
+    """Shards of a split, known before a unit is: by default about 64, of 64 to 4096 records each."""
+    if records_per_shard is None:
+        records_per_shard = min(max(-(-records // 64), 64), 4096)
+    if records_per_shard < 1:
+        raise InputError(f"records_per_shard must be at least 1, found {records_per_shard}")
+    return -(-records // records_per_shard)
+
+
+def check_name(name: str, what: str) -> None:
+    """Raises InputError for a name that TFDS cannot put into a file name."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise InputError(f"{what} {name!r} must be lower-case letters, digits and _, starting with a letter")
+
+
+def write_shard(path: str | os.PathLike, examples: Iterable[dict], *, kind: str, k: int) -> ShardReceipt:
+    """Writes one shard atomically; its bytes depend on the examples alone.
+
+    Raises InputError when the disk is full or the folder cannot be written.
+    """
+    path = pathlib.Path(path)
+    lengths, counts_K, record_bytes, seconds = [], np.zeros(k, np.int64), 0, 0.0
+    with atomic_path(path) as temporary:
+        try:
+            writer = ArrayRecordWriter(os.fspath(temporary), WRITER_OPTIONS)
+            for example in examples:
+                _check_example(example, k)
+                record = schema.serialize(example, kind)
+                writer.write(record)
+                lengths.append(len(example["units"]))
+                counts_K += np.bincount(example["units"], minlength=k)
+                record_bytes += len(record)
+                seconds += float(example["seconds"])
+            writer.close()
+        except (OSError, RuntimeError) as error:  # array_record reports a failed write as a RuntimeError
+            raise InputError(
+                f"{path}: could not be written ({str(error).splitlines()[0]}); make room and run the same "
+                "command again, it continues where it stopped"
+            ) from error
+        digest, size = sha256(temporary), temporary.stat().st_size
+    return ShardReceipt(path.name, digest, size, record_bytes, seconds, lengths, counts_K.tolist())
+
+
+def write_metadata(
+    directory: str | os.PathLike,
+    receipts: dict[str, list[ShardReceipt]],
+    *,
+    name: str,
+    kind: str,
+    tokenizer_dir: str | os.PathLike,
+    notes: dict | None = None,
+) -> None:
+    """Makes a folder of finished shards a dataset: tokenizer, index, TFDS metadata, and checksums last.
+
+    `notes` joins the kind, the tokenizer fingerprint and the seconds per split in TFDS's metadata.json.
+    """
+    directory = pathlib.Path(directory)
+    copy_tokenizer(tokenizer_dir, directory)
+    index, splits = {}, []
+    for split, shards in receipts.items():
+        index[f"{split}.lengths"] = np.concatenate([np.asarray(shard.lengths, np.int32) for shard in shards])
+        index[f"{split}.unit_counts"] = np.sum(
+            [shard.unit_counts for shard in shards], axis=0, dtype=np.int64
+        )
+        splits.append(
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[len(shard.lengths) for shard in shards],
+                num_bytes=sum(shard.record_bytes for shard in shards),
+                filename_template=_template(directory, name, split),
+            )
+        )
+    with atomic_path(directory / INDEX) as temporary:
+        safetensors.numpy.save_file(index, temporary)
+    info = tfds.core.DatasetInfo(
+        builder=DatasetIdentity(
+            name=name, version=tfds.core.Version(VERSION), data_dir=os.fspath(directory), module_name=""
+        ),
+        description="Discrete speech units",
+        features=schema.features(kind),
+        metadata=tfds.core.MetadataDict(
+            kind=kind,
+            tokenizer_fingerprint=fingerprint(read_config(directory)),
+            seconds={split: round(sum(s.seconds for s in shards), 3) for split, shards in receipts.items()},
+            **(notes or {}),
+        ),
+    )
+    info.set_file_format(FORMAT)
+    info.set_splits(tfds.core.SplitDict(splits))
+    info.write_to_directory(directory)
+    shards = {shard.file: shard for split in receipts.values() for shard in split}
+    checksums = {
+        path.name: {"bytes": shards[path.name].bytes, "sha256": shards[path.name].sha256}
+        if path.name in shards
+        else {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        for path in sorted(directory.iterdir())
+    }
+    write_json(directory / CHECKSUMS, checksums)
+
+
+def write_dataset(
+    out_dir: str | os.PathLike,
+    examples: dict[str, Sequence[dict]],
+    *,
+    name: str,
+    kind: str,
+    tokenizer_dir: str | os.PathLike,
+    records_per_shard: int | None = None,
+) -> None:
+    """Writes a whole dataset of units that are already there: {split: examples with the fields of `kind`}.
+
+    The folder appears when it is complete. Raises InputError when it exists already, or for a bad example.
+    """
+    out_dir = pathlib.Path(out_dir)
+    check_name(name, "dataset name")
+    if out_dir.exists() and any(out_dir.iterdir()):
+        raise InputError(f"{out_dir}: exists already; remove it or choose another folder")
+    k = read_config(tokenizer_dir)["k"]
+    receipts: dict[str, list[ShardReceipt]] = {}
+    with atomic_path(out_dir) as temporary:
+        temporary.mkdir()
+        for split, rows in examples.items():
+            check_name(split, "split")
+            paths = shard_paths(temporary, name, split, shard_count(len(rows), records_per_shard))
+            chunks = np.array_split(np.arange(len(rows)), len(paths))
+            receipts[split] = [
+                write_shard(path, (rows[i] for i in chunk), kind=kind, k=k)
+                for path, chunk in zip(paths, chunks, strict=True)
+            ]
+        write_metadata(temporary, receipts, name=name, kind=kind, tokenizer_dir=tokenizer_dir)
+
+
+def _template(directory: str | os.PathLike, name: str, split: str) -> tfds.core.ShardedFileTemplate:
+    return tfds.core.ShardedFileTemplate(
+        data_dir=os.fspath(directory), dataset_name=name, split=split, filetype_suffix=FORMAT
+    )
+
+
+def _check_example(example: dict, k: int) -> None:
+    units_L = example["units"]
+    if len(units_L) == 0:
+        raise InputError(f"record {example['id']!r}: field 'units' is empty")
+    if int(units_L.max()) >= k:
+        raise InputError(f"record {example['id']!r}: field 'units' holds {int(units_L.max())}, but k = {k}")

@@ -1,0 +1,135 @@
+"""Mel-frequency cepstral coefficients as librosa defines them, fast enough for whole corpora."""
+
+import dataclasses
+import functools
+from typing import ClassVar, Literal
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+
+from slm_jax.errors import InputError
+
+BASE_RATE = 100  # cepstra are computed at 100 frames a second and averaged down to `frame_rate`
+WINDOW_SECONDS = 0.025
+TOP_DB = 80.0  # librosa.power_to_db: nothing is quieter than the loudest bin by more than this
+MIN_POWER = 1e-10
+DELTA_REACH = 4  # frames on either side of the regression that estimates a slope
+MIN_DEVIATION = 1e-3  # dB; a constant coefficient stays zero instead of becoming rounding noise
+BLOCK_FRAMES = 1024  # keeps a block of windows inside the cache, and memory flat for long recordings
+
+Normalization = Literal["none", "mean", "variance"]
+
+
+@dataclasses.dataclass(frozen=True)
+class MFCC:
+    """MFCC encoder: wave_S (at `sample_rate`) -> features_TxD (at `frame_rate`).
+
+    `librosa.feature.mfcc` on 25 ms Hann windows every 10 ms (power spectrum, Slaney mel bands, dB, DCT-II),
+    with `librosa.feature.delta` slopes appended, averaged in groups down to `frame_rate`. `normalization` then
+    acts on each coefficient over the recording: "mean" subtracts its mean, "variance" also divides by its
+    standard deviation, which removes much of the voice and the channel and keeps what is said.
+    """
+
+    sample_rate: int = 16_000
+    frame_rate: int = 25
+    n_mfcc: int = 13
+    n_mels: int = 40
+    deltas: bool = True
+    normalization: Normalization = "variance"
+
+    name: ClassVar[str] = "mfcc"
+
+    def __post_init__(self):
+        if self.frame_rate <= 0 or BASE_RATE % self.frame_rate:
+            raise InputError(f"mfcc: frame_rate must divide {BASE_RATE}, found {self.frame_rate}")
+        if self.sample_rate <= 0 or self.sample_rate % BASE_RATE:
+            raise InputError(
+                f"mfcc: sample_rate must be a multiple of {BASE_RATE} Hz, found {self.sample_rate}"
+            )
+        if not 1 <= self.n_mfcc <= self.n_mels:
+            raise InputError(f"mfcc: n_mfcc must lie in 1..n_mels = {self.n_mels}, found {self.n_mfcc}")
+        if self.normalization not in Normalization.__args__:
+            raise InputError(
+                f"mfcc: normalization must be one of {', '.join(Normalization.__args__)}, "
+                f"found {self.normalization!r}"
+            )
+
+    @property
+    def parameters(self) -> dict:
+        """What `MFCC(**parameters)` needs to be this encoder again."""
+        return dataclasses.asdict(self)
+
+    @property
+    def dim(self) -> int:
+        return self.n_mfcc * (2 if self.deltas else 1)
+
+    @property
+    def _hop(self) -> int:
+        return self.sample_rate // BASE_RATE
+
+    @property
+    def _window(self) -> int:
+        return round(self.sample_rate * WINDOW_SECONDS)
+
+    @functools.cached_property
+    def _mel_FxM(self) -> np.ndarray:
+        import librosa.filters  # two seconds; a worker process receives the array instead (__getstate__)
+
+        return librosa.filters.mel(sr=self.sample_rate, n_fft=self._window, n_mels=self.n_mels).T.copy()
+
+    def __getstate__(self) -> dict:
+        self._mel_FxM  # noqa: B018 (fills the cache, which travels with the state)
+        return self.__dict__
+
+    def __call__(self, wave_S: np.ndarray) -> np.ndarray:
+        """Features of one recording, float32.
+
+        Raises InputError when the recording is shorter than one frame.
+        """
+        if len(wave_S) * self.frame_rate < self.sample_rate:
+            raise InputError(
+                f"{len(wave_S) / self.sample_rate:.3f} s of audio is shorter than one frame of "
+                f"{1 / self.frame_rate:.3f} s"
+            )
+        features_TxD = self.cepstra(wave_S)
+        if self.deltas:
+            features_TxD = np.concatenate([features_TxD, _slopes(features_TxD)], axis=1)
+        return _normalize(_average(features_TxD, BASE_RATE // self.frame_rate), self.normalization)
+
+    def cepstra(self, wave_S: np.ndarray) -> np.ndarray:
+        """The cepstra at 100 frames a second, `librosa.feature.mfcc(...).T`."""
+        db_TxM = 10.0 * np.log10(np.maximum(self._mel_power(wave_S), MIN_POWER))
+        np.maximum(db_TxM, db_TxM.max() - TOP_DB, out=db_TxM)
+        return scipy.fft.dct(db_TxM, type=2, norm="ortho", axis=1)[:, : self.n_mfcc]
+
+    def _mel_power(self, wave_S: np.ndarray) -> np.ndarray:
+        padded_S = np.pad(wave_S.astype(np.float32, copy=False), self._window // 2)
+        windows_TxW = np.lib.stride_tricks.sliding_window_view(padded_S, self._window)[:: self._hop]
+        hann_W = np.hanning(self._window + 1)[:-1].astype(np.float32)
+        power_TxM = np.empty((len(windows_TxW), self.n_mels), np.float32)
+        for start in range(0, len(windows_TxW), BLOCK_FRAMES):
+            block = slice(start, start + BLOCK_FRAMES)
+            spectrum_TxF = scipy.fft.rfft(windows_TxW[block] * hann_W, axis=1)
+            power_TxM[block] = (spectrum_TxF.real**2 + spectrum_TxF.imag**2) @ self._mel_FxM
+        return power_TxM
+
+
+def _slopes(features_TxD: np.ndarray) -> np.ndarray:
+    """Least-squares slope over nine frames: `librosa.feature.delta(..., mode="nearest")`."""
+    offsets = np.arange(-DELTA_REACH, DELTA_REACH + 1, dtype=np.float32)
+    return scipy.ndimage.correlate1d(features_TxD, offsets / (offsets**2).sum(), axis=0, mode="nearest")
+
+
+def _average(features_TxD: np.ndarray, group: int) -> np.ndarray:
+    """Means of `group` consecutive frames; an incomplete last group is left out."""
+    frames = len(features_TxD) // group
+    return features_TxD[: frames * group].reshape(frames, group, -1).mean(axis=1)
+
+
+def _normalize(features_TxD: np.ndarray, normalization: Normalization) -> np.ndarray:
+    if normalization != "none":
+        features_TxD = features_TxD - features_TxD.mean(axis=0)
+    if normalization == "variance":
+        features_TxD = features_TxD / np.maximum(features_TxD.std(axis=0), MIN_DEVIATION)
+    return features_TxD

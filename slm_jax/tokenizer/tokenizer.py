@@ -1,0 +1,204 @@
+"""The speech tokenizer: an encoder, its centroids, and the folder that holds both."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+from importlib import metadata
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from slm_jax.errors import InputError
+from slm_jax.files import atomic_path, read_json, sha256, write_json
+from slm_jax.tokenizer.audio import load_audio
+from slm_jax.tokenizer.encoders import Encoder, make_encoder
+from slm_jax.tokenizer.units import MAX_K, assign, collapse, eos_id, pad_id
+
+CONFIG = "tokenizer.json"
+CENTROIDS = "centroids.safetensors"
+LIBRARIES = ("numpy", "scipy", "librosa", "soundfile", "soxr", "jax")  # whose versions may move a unit
+
+_FIELDS = {
+    "encoder": dict,
+    "sample_rate": int,
+    "frame_rate": (int, float),
+    "k": int,
+    "collapse": bool,
+    "eos": int,
+    "pad": int,
+    "vocab_size": int,
+    "fit": dict,
+    "libraries": dict,
+    "centroids": dict,
+}
+
+
+@dataclasses.dataclass
+class Tokenizer:
+    """Waveform to units: encoder, nearest centroid, repeats removed.
+
+    Token ids: units 0..k-1, EOS = k, PAD = k + 1, so vocab_size = k + 2. `fit` says how the centroids came
+    about (seed, frames, inertia); `libraries` holds the versions they were fitted with.
+    """
+
+    encoder: Encoder
+    centroids_KxD: np.ndarray
+    collapse: bool = True
+    fit: dict = dataclasses.field(default_factory=dict)
+    libraries: dict = dataclasses.field(
+        default_factory=lambda: {library: metadata.version(library) for library in LIBRARIES}
+    )
+
+    def __post_init__(self):
+        self.centroids_KxD = np.ascontiguousarray(self.centroids_KxD, np.float32)
+        if self.centroids_KxD.ndim != 2 or self.centroids_KxD.shape[1] != self.encoder.dim:
+            raise InputError(
+                f"centroids of shape {self.centroids_KxD.shape} do not fit encoder {self.encoder.name!r} "
+                f"of dimension {self.encoder.dim}"
+            )
+        if not 1 <= self.k <= MAX_K:
+            raise InputError(f"k must lie in 1..{MAX_K}, found {self.k}")
+        if not np.isfinite(self.centroids_KxD).all():
+            raise InputError("the centroids hold NaN or infinite numbers")
+
+    @property
+    def k(self) -> int:
+        return len(self.centroids_KxD)
+
+    @property
+    def eos(self) -> int:
+        return eos_id(self.k)
+
+    @property
+    def pad(self) -> int:
+        return pad_id(self.k)
+
+    @property
+    def vocab_size(self) -> int:
+        return self.k + 2
+
+    @property
+    def sample_rate(self) -> int:
+        return self.encoder.sample_rate
+
+    @property
+    def frame_rate(self) -> float:
+        return self.encoder.frame_rate
+
+    @property
+    def config(self) -> dict:
+        """The content of tokenizer.json: everything that moves a unit."""
+        return {
+            "encoder": {"name": self.encoder.name, "parameters": self.encoder.parameters},
+            "sample_rate": self.sample_rate,
+            "frame_rate": self.frame_rate,
+            "k": self.k,
+            "collapse": self.collapse,
+            "eos": self.eos,
+            "pad": self.pad,
+            "vocab_size": self.vocab_size,
+            "fit": self.fit,
+            "libraries": self.libraries,
+            "centroids": {"file": CENTROIDS, "sha256": hashlib.sha256(self._centroids_bytes()).hexdigest()},
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """Names this tokenizer: two tokenizers with the same fingerprint give the same units."""
+        return fingerprint(self.config)
+
+    def encode(self, wave_S: np.ndarray) -> np.ndarray:
+        """Units of a waveform at `sample_rate`, uint16; raises InputError for less than one frame."""
+        units_T = assign(self.encoder(wave_S), self.centroids_KxD)
+        return collapse(units_T)[0] if self.collapse else units_T
+
+    def encode_file(self, path: str | os.PathLike) -> np.ndarray:
+        """Units of a recording, uint16; raises AudioError when the file cannot be used."""
+        return self.encode(load_audio(path, self.sample_rate))
+
+    def save(self, directory: str | os.PathLike) -> None:
+        """Writes tokenizer.json and centroids.safetensors, the former last."""
+        directory = pathlib.Path(directory)
+        with atomic_path(directory / CENTROIDS) as temporary:
+            temporary.write_bytes(self._centroids_bytes())
+        write_json(directory / CONFIG, self.config)
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike) -> "Tokenizer":
+        """Reads a tokenizer folder; raises InputError naming the file and the field that is wrong."""
+        directory = pathlib.Path(directory)
+        config = read_config(directory)
+        centroids_KxD = _read_centroids(directory / CENTROIDS, config["centroids"]["sha256"])
+        try:
+            encoder = make_encoder(config["encoder"]["name"], config["encoder"]["parameters"])
+            tokenizer = cls(encoder, centroids_KxD, config["collapse"], config["fit"], config["libraries"])
+        except InputError as error:
+            raise InputError(f"{directory / CONFIG}: {error}") from None
+        for field, value in tokenizer.config.items():
+            if value != config[field]:
+                raise InputError(
+                    f"{directory / CONFIG}: field {field!r} is {config[field]!r} but the encoder and the "
+                    f"centroids give {value!r}; fit the tokenizer again or restore the file"
+                )
+        return tokenizer
+
+    def _centroids_bytes(self) -> bytes:
+        return safetensors.numpy.save({"centroids": self.centroids_KxD})
+
+
+def fingerprint(config: dict) -> str:
+    """sha256 of the content of tokenizer.json, which itself holds the sha256 of the centroids."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def read_config(directory: str | os.PathLike) -> dict:
+    """Reads and checks tokenizer.json alone; raises InputError naming the field that is missing or wrong."""
+    path = pathlib.Path(directory) / CONFIG
+    config = read_json(path)
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: expected a JSON object with named fields")
+    _check_fields(path, config, _FIELDS)
+    _check_fields(path, config["encoder"], {"name": str, "parameters": dict}, "encoder.")
+    _check_fields(path, config["centroids"], {"file": str, "sha256": str}, "centroids.")
+    k = config["k"]
+    for field, value in {"eos": eos_id(k), "pad": pad_id(k), "vocab_size": k + 2}.items():
+        if config[field] != value:
+            raise InputError(
+                f"{path}: field {field!r} is {config[field]} but k = {k} makes it {value}; restore the file"
+            )
+    return config
+
+
+def copy_tokenizer(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Copies the two files of a tokenizer folder."""
+    for file in (CENTROIDS, CONFIG):
+        with atomic_path(pathlib.Path(target) / file) as temporary:
+            shutil.copyfile(pathlib.Path(source) / file, temporary)
+
+
+def _check_fields(path: pathlib.Path, content: dict, fields: dict, prefix: str = "") -> None:
+    for field, kind in fields.items():
+        if field not in content:
+            raise InputError(f"{path}: field '{prefix}{field}' is missing; restore the file or fit again")
+        value = content[field]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise InputError(
+                f"{path}: field '{prefix}{field}' has the wrong type ({value!r}); restore the file"
+            )
+
+
+def _read_centroids(path: pathlib.Path, digest: str) -> np.ndarray:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; copy it together with {CONFIG}")
+    if sha256(path) != digest:
+        raise InputError(
+            f"{path}: does not match field 'centroids.sha256' of {CONFIG}; copy both files from one tokenizer"
+        )
+    try:
+        return safetensors.numpy.load_file(path)["centroids"]
+    except (SafetensorError, KeyError) as error:
+        raise InputError(f"{path}: holds no array named 'centroids' ({error})") from None
