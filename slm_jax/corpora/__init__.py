@@ -1,0 +1,23 @@
+"""Where speech comes from: a story grammar, text files, audio corpora, and speech synthesis."""
+
+from slm_jax.corpora.corpus import cloze_utterances, pair_utterances, story_utterances, write_corpus
+from slm_jax.corpora.manifest import Recording, assign_split, find_recordings, read_manifest, scan_folder
+from slm_jax.corpora.synthesis import speak
+from slm_jax.corpora.text import read_text
+from slm_jax.corpora.utterance import VOICES, Utterance
+
+__all__ = [
+    "VOICES",
+    "Recording",
+    "Utterance",
+    "assign_split",
+    "cloze_utterances",
+    "find_recordings",
+    "pair_utterances",
+    "read_manifest",
+    "read_text",
+    "scan_folder",
+    "speak",
+    "story_utterances",
+    "write_corpus",
+]

@@ -1,0 +1,164 @@
+"""Speaks utterances into 16-bit wav files and a manifest: on all cores, resumable, deterministic."""
+
+import contextlib
+import errno
+import functools
+import hashlib
+import io
+import multiprocessing
+import multiprocessing.connection
+import os
+import pathlib
+import re
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import soundfile
+import soxr
+
+from slm_jax.corpora import espeak
+from slm_jax.corpora.manifest import MANIFEST
+from slm_jax.corpora.utterance import VOICES, Utterance
+from slm_jax.errors import InputError
+from slm_jax.files import atomic_path, write_jsonl
+from slm_jax.progress import progress
+
+UTTERANCES_PER_TASK = 16
+WAV_HEADER_BYTES = 44
+
+
+def speak(
+    utterances: Iterable[Utterance],
+    out_dir: str | os.PathLike,
+    *,
+    workers: int | None = None,
+    sample_rate: int = 16000,
+) -> pathlib.Path:
+    """Speaks every utterance into a mono 16-bit wav file, `out_dir`/audio/VOICE/ID-DIGEST.wav.
+
+    Lists them, in order, in `out_dir`/manifest.jsonl and returns its path.
+
+    The digest is over text, voice, sample rate and the versions of espeak-ng and soxr: a file that exists is
+    what would be spoken, so a stopped run goes on where it was and the bytes depend on neither order nor
+    `workers` (processes; all cores by default).
+
+    Raises InputError before speaking anything: no utterances, empty text, an unknown voice, an id twice; and
+    when a file cannot be written, for instance on a full disk.
+    """
+    utterances = list(utterances)
+    out_dir = pathlib.Path(out_dir)
+    _check(utterances)
+    versions = f"espeak-ng {espeak.version()} soxr {soxr.__version__} {sample_rate} Hz"
+    paths = [_audio_path(utterance, versions) for utterance in utterances]
+    todo = {
+        path: utterance
+        for path, utterance in zip(paths, utterances, strict=True)
+        if not (out_dir / path).exists()
+    }
+    bytes_per_hour = 2 * sample_rate * 3600
+    try:
+        for voice in {utterance.voice for utterance in utterances}:
+            (out_dir / "audio" / voice).mkdir(parents=True, exist_ok=True)
+        with progress(total=len(utterances), desc="speaking", unit="utterance") as bar:
+            bar.update(len(utterances) - len(todo))
+            hours = 0.0
+            for size in _spoken_sizes(todo, out_dir, sample_rate, workers):
+                hours += (size - WAV_HEADER_BYTES) / bytes_per_hour
+                bar.set_postfix_str(f"{hours:.2f} h of speech", refresh=False)
+                bar.update()
+        write_jsonl(out_dir / MANIFEST, map(_manifest_row, utterances, paths))
+    except OSError as error:
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise InputError(
+            f"{error.filename or out_dir}: could not be written ({reason}); make room or choose another "
+            "folder and run the same command again, it goes on where it stopped"
+        ) from error
+    return out_dir / MANIFEST
+
+
+def _check(utterances: list[Utterance]) -> None:
+    if not utterances:
+        raise InputError("nothing to speak: the list of utterances is empty")
+    seen = set()
+    for utterance in utterances:
+        if utterance.voice not in VOICES:
+            raise InputError(
+                f"utterance {utterance.id}: unknown voice {utterance.voice!r}; "
+                f"choose from {', '.join(VOICES)}"
+            )
+        if not re.search(r"\w", utterance.text):
+            raise InputError(f"utterance {utterance.id}: the text is empty, there is nothing to speak")
+        if utterance.id in seen:
+            raise InputError(f"utterance {utterance.id}: the id occurs twice; make ids unique")
+        seen.add(utterance.id)
+
+
+def _audio_path(utterance: Utterance, versions: str) -> pathlib.PurePosixPath:
+    content = "\0".join((utterance.text, VOICES[utterance.voice], versions))
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    readable = re.sub(r"[^A-Za-z0-9_.-]", "_", utterance.id)[:80].lstrip(".")
+    return pathlib.PurePosixPath("audio", utterance.voice, f"{readable}-{digest}.wav")
+
+
+def _manifest_row(utterance: Utterance, path: pathlib.PurePosixPath) -> dict:
+    row = {"audio": str(path), "id": utterance.id, "speaker": utterance.voice, "text": utterance.text}
+    return row | utterance.fields
+
+
+def _spoken_sizes(
+    todo: dict[pathlib.PurePosixPath, Utterance], out_dir: pathlib.Path, sample_rate: int, workers: int | None
+) -> Iterator[int]:
+    """Speaks in worker processes; yields each finished file's bytes."""
+    if not todo:
+        return
+    # Spawned, not forked: a fork of a process in which JAX runs threads may hang.
+    context = multiprocessing.get_context("spawn")
+    workers = min(workers or _cores(), -(-len(todo) // UTTERANCES_PER_TASK))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as executor:
+        sizes = executor.map(
+            functools.partial(_speak_one, sample_rate=sample_rate),
+            [(str(out_dir / path), utterance.text, utterance.voice) for path, utterance in todo.items()],
+            chunksize=UTTERANCES_PER_TASK,
+        )
+        with contextlib.closing(sizes):  # a worker's error, or the user's, cancels what is still waiting
+            yield from sizes
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    """A parent that is killed cannot stop its workers: they stop by themselves."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _speak_one(job: tuple[str, str, str], sample_rate: int) -> int:
+    path, text, voice = job
+    contents = encode_wav(render(text, voice, sample_rate), sample_rate)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(contents)
+    return len(contents)
+
+
+def render(text: str, voice: str, sample_rate: int = 16000) -> np.ndarray:
+    """The waveform of `text` in one of VOICES: int16 samples_S at `sample_rate`."""
+    samples_S = espeak.render(text, VOICES[voice]).astype(np.float32)
+    resampled_S = soxr.resample(samples_S, espeak.SAMPLE_RATE, sample_rate)
+    return np.clip(np.rint(resampled_S), -32768, 32767).astype(np.int16)
+
+
+def encode_wav(samples_S: np.ndarray, sample_rate: int) -> bytes:
+    """The bytes of a 16-bit wav file; in memory, so that only plain writes touch the disk."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples_S, sample_rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
