@@ -1,0 +1,19 @@
+"""The Transformer, its sizes, sharding rules and attention backends."""
+
+from slm_jax.model.config import SIZES, TransformerConfig
+from slm_jax.model.llama import from_llama, to_llama
+from slm_jax.model.sharding import MESH_AXES, batch_sharding, make_mesh, parameter_shardings
+from slm_jax.model.transformer import Transformer, count_parameters
+
+__all__ = [
+    "MESH_AXES",
+    "SIZES",
+    "Transformer",
+    "TransformerConfig",
+    "batch_sharding",
+    "count_parameters",
+    "from_llama",
+    "make_mesh",
+    "parameter_shardings",
+    "to_llama",
+]

@@ -1,0 +1,109 @@
+"""The decoder: parameters stacked over layers, applied by one scan.
+
+Shapes: B sequences, L positions, D model width, H heads, K head size, F MLP hidden size, V vocabulary; a
+leading N is the stack of layers, which the scan slices away.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from slm_jax.model.attention import causal_attention
+from slm_jax.model.config import TransformerConfig
+from slm_jax.model.sharding import constrain_batch
+
+INITIAL_SCALE = 0.02
+
+
+def _normal(rngs: nnx.Rngs, shape, axes, scale=INITIAL_SCALE) -> nnx.Param:
+    return nnx.Param(scale * jax.random.normal(rngs.params(), shape, jnp.float32), axes=axes)
+
+
+def _ones(shape, axes) -> nnx.Param:
+    return nnx.Param(jnp.ones(shape, jnp.float32), axes=axes)
+
+
+def rms_norm(x_BxLxD: jax.Array, scale_D: jax.Array, eps: float) -> jax.Array:
+    """Root-mean-square normalization (Zhang & Sennrich 2019), statistics in float32."""
+    x32 = x_BxLxD.astype(jnp.float32)
+    normalized = x32 * jax.lax.rsqrt(jnp.mean(x32 * x32, axis=-1, keepdims=True) + eps)
+    return (normalized * scale_D).astype(x_BxLxD.dtype)
+
+
+def rotate(x_BxLxHxK: jax.Array, theta: float) -> jax.Array:
+    """Rotary positions (Su et al. 2021); a pair is one index in the two halves of a head, as in Hugging Face."""
+    length, head_dim = x_BxLxHxK.shape[1], x_BxLxHxK.shape[-1]
+    frequency = theta ** (-jnp.arange(0, head_dim, 2, dtype=jnp.float32) / head_dim)
+    angle_Lx1xK = (jnp.arange(length, dtype=jnp.float32)[:, None] * frequency)[:, None, :]
+    cos, sin = jnp.cos(angle_Lx1xK).astype(x_BxLxHxK.dtype), jnp.sin(angle_Lx1xK).astype(x_BxLxHxK.dtype)
+    first, second = jnp.split(x_BxLxHxK, 2, axis=-1)
+    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+
+
+class Blocks(nnx.Module):
+    """All layers of the decoder; `__call__` is one layer, on a module whose leading axis was sliced away."""
+
+    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
+        self.config = config
+        n, d, h, k, f = config.layers, config.dim, config.heads, config.head_dim, config.mlp_dim
+        into_residual = INITIAL_SCALE / math.sqrt(2 * n)
+        self.attention_norm_NxD = _ones((n, d), ("layer", None))
+        self.query_key_value_NxDx3xHxK = _normal(
+            rngs, (n, d, 3, h, k), ("layer", "embed", None, "heads", None)
+        )
+        self.attention_out_NxHxKxD = _normal(
+            rngs, (n, h, k, d), ("layer", "heads", None, "embed"), into_residual
+        )
+        self.mlp_norm_NxD = _ones((n, d), ("layer", None))
+        self.gate_up_NxDx2xF = _normal(rngs, (n, d, 2, f), ("layer", "embed", None, "mlp"))
+        self.down_NxFxD = _normal(rngs, (n, f, d), ("layer", "mlp", "embed"), into_residual)
+
+    def __call__(self, x_BxLxD: jax.Array) -> jax.Array:
+        config, dtype = self.config, x_BxLxD.dtype
+        normed = rms_norm(x_BxLxD, self.attention_norm_NxD[...], config.norm_eps)
+        qkv_3xBxLxHxK = jnp.einsum(
+            "bld,dchk->cblhk", normed, self.query_key_value_NxDx3xHxK[...].astype(dtype)
+        )
+        query, key = (rotate(x, config.rope_theta) for x in qkv_3xBxLxHxK[:2])
+        attended = causal_attention(query, key, qkv_3xBxLxHxK[2], config.attention)
+        x_BxLxD += jnp.einsum("blhk,hkd->bld", attended, self.attention_out_NxHxKxD[...].astype(dtype))
+        normed = rms_norm(x_BxLxD, self.mlp_norm_NxD[...], config.norm_eps)
+        gate, up = jnp.einsum("bld,dcf->cblf", normed, self.gate_up_NxDx2xF[...].astype(dtype))
+        return x_BxLxD + jnp.einsum("blf,fd->bld", nnx.silu(gate) * up, self.down_NxFxD[...].astype(dtype))
+
+
+class Transformer(nnx.Module):
+    """Tokens to next-token logits, with input and output embedding tied."""
+
+    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
+        self.config = config
+        self.embedding_VxD = _normal(rngs, (config.vocab_size, config.dim), ("vocab", "embed"))
+        self.blocks = Blocks(config, rngs)
+        self.final_norm_D = _ones((config.dim,), (None,))
+
+    def __call__(self, tokens_BxL: jax.Array) -> jax.Array:
+        """Logits for the token after each position, float32, BxLxV."""
+        embedding_VxD = self.embedding_VxD[...].astype(self.compute_dtype)
+        x_BxLxD = constrain_batch(embedding_VxD[tokens_BxL])
+        graph, stacked = nnx.split(self.blocks)
+        x_BxLxD, _ = jax.lax.scan(
+            lambda x, layer: (constrain_batch(nnx.merge(graph, layer)(x)), None), x_BxLxD, stacked
+        )
+        x_BxLxD = rms_norm(x_BxLxD, self.final_norm_D[...], self.config.norm_eps)
+        return jnp.einsum("bld,vd->blv", x_BxLxD, embedding_VxD, preferred_element_type=jnp.float32)
+
+    @property
+    def compute_dtype(self) -> jnp.dtype:
+        if self.config.dtype == "auto":
+            return jnp.dtype("float32" if jax.default_backend() == "cpu" else "bfloat16")
+        return jnp.dtype(self.config.dtype)
+
+
+@functools.cache
+def count_parameters(config: TransformerConfig) -> int:
+    """N: trainable parameters, the tied embedding counted once; nothing is allocated."""
+    shapes = nnx.eval_shape(lambda: nnx.state(Transformer(config, nnx.Rngs(0))))
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
