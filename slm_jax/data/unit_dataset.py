@@ -153,7 +153,7 @@ class UnitDataset:
     def _check_files(self) -> dict:
         if not (self.directory / CHECKSUMS).is_file():
             raise InputError(
-                f"{self.directory}: holds no {CHECKSUMS}, so no finished dataset; make one with `slm tokenize`"
+                f"{self.directory}: has no {CHECKSUMS}, so no finished dataset; make one with `slm tokenize`"
             )
         checksums = read_json(self.directory / CHECKSUMS)
         for file, expected in checksums.items():

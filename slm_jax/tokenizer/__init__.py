@@ -2,8 +2,10 @@
 
 from slm_jax.tokenizer.audio import AudioError, load_audio
 from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder
+from slm_jax.tokenizer.fit import fit_tokenizer
 from slm_jax.tokenizer.mfcc import MFCC
 from slm_jax.tokenizer.tokenizer import Tokenizer, copy_tokenizer, fingerprint, read_config
+from slm_jax.tokenizer.workers import parallel_map
 
 __all__ = [
     "ENCODERS",
@@ -13,7 +15,9 @@ __all__ = [
     "Tokenizer",
     "copy_tokenizer",
     "fingerprint",
+    "fit_tokenizer",
     "load_audio",
     "make_encoder",
+    "parallel_map",
     "read_config",
 ]

@@ -26,7 +26,7 @@ class MFCC:
     """MFCC encoder: wave_S (at `sample_rate`) -> features_TxD (at `frame_rate`).
 
     `librosa.feature.mfcc` on 25 ms Hann windows every 10 ms (power spectrum, Slaney mel bands, dB, DCT-II),
-    with `librosa.feature.delta` slopes appended, averaged in groups down to `frame_rate`. `normalization` then
+    with `librosa.feature.delta` slopes appended, averaged in groups to `frame_rate`. `normalization` then
     acts on each coefficient over the recording: "mean" subtracts its mean, "variance" also divides by its
     standard deviation, which removes much of the voice and the channel and keeps what is said.
     """

@@ -1,0 +1,65 @@
+"""All cores for work on recordings: spawned processes, one numerical thread each."""
+
+import collections
+import concurrent.futures
+import itertools
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
+from typing import TypeVar
+
+import threadpoolctl
+
+from slm_jax.errors import InputError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+JOBS_PER_WORKER = 4  # waiting jobs: enough to keep a worker busy, few enough to stop early cheaply
+
+
+def parallel_map(
+    function: Callable[[Job], Result], jobs: Iterable[Job], *, workers: int | None = None
+) -> Iterator[Result]:
+    """Yields function(job) of every job, in the order of the jobs; jobs are drawn as they are needed.
+
+    `function` and the jobs must be picklable. `workers` defaults to the cores this process may use; one
+    worker means this process itself. Raises what `function` raises, and InputError when a worker was killed.
+    """
+    jobs = iter(jobs)
+    workers = workers or len(os.sched_getaffinity(0))
+    first = list(itertools.islice(jobs, JOBS_PER_WORKER * workers))
+    workers = min(workers, len(first))
+    if workers <= 1:
+        with threadpoolctl.threadpool_limits(1):
+            yield from map(function, itertools.chain(first, jobs))
+        return
+    pool = concurrent.futures.ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_start_worker
+    )
+    try:
+        waiting = collections.deque(pool.submit(function, job) for job in first)
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, job) for job in itertools.islice(jobs, 1))
+            yield result
+    except BrokenProcessPool:
+        raise InputError(
+            "a worker process was killed, most likely for lack of memory; run again with fewer workers"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    threadpoolctl.threadpool_limits(1)  # one thread for each process, or the cores would be oversubscribed
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """Ends this worker when its parent was killed: an orphan would wait for jobs for ever."""
+    connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
