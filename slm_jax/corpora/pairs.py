@@ -79,8 +79,8 @@ def anaphor_gender_agreement() -> Iterator[Pair]:
         for place in topic.places:
             yield Pair(
                 gender,
-                sentences.reflexive(hero, verb, REFLEXIVE[gender], place),
-                sentences.reflexive(hero, verb, REFLEXIVE[other(gender)], place),
+                sentences.transitive(hero, verb, REFLEXIVE[gender], place),
+                sentences.transitive(hero, verb, REFLEXIVE[other(gender)], place),
             )
 
 

@@ -17,31 +17,31 @@ def sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
-def state(subject: str, verb: str, adjective: str, place: str) -> str:
-    """The foxes are hungry near the river."""
-    return sentence(f"{subject} {verb} {adjective} near the {place}")
+def near(words: str, place: str | None) -> str:
+    """Adds the place, if there is one: "Mary slept near the pond"."""
+    return f"{words} near the {place}" if place else words
+
+
+def state(subject: str, verb: str, adjective: str, place: str | None = None) -> str:
+    """The foxes are hungry (near the river)."""
+    return sentence(near(f"{subject} {verb} {adjective}", place))
 
 
 def state_across_pp(subject: str, modifier: str, verb: str, adjective: str) -> str:
     """The fox behind the bushes is hungry."""
-    return sentence(f"{subject} behind {modifier} {verb} {adjective}")
+    return state(f"{subject} behind {modifier}", verb, adjective)
 
 
-def state_in_time(adverb: str, subject: str, verb: str, adjective: str, place: str) -> str:
-    """Tomorrow the foxes will be hungry near the river."""
+def state_in_time(adverb: str, subject: str, verb: str, adjective: str, place: str | None = None) -> str:
+    """Tomorrow the foxes will be hungry (near the river)."""
     return state(f"{adverb} {subject}", verb, adjective, place)
 
 
-def transitive(subject: str, verb: str, patient: str, place: str) -> str:
-    """Mary found these roses near the pond."""
-    return sentence(f"{subject} {verb} {patient} near the {place}")
+def transitive(subject: str, verb: str, patient: str, place: str | None = None) -> str:
+    """Mary found these roses (near the pond); Mary saw herself; the foxes followed her."""
+    return sentence(near(f"{subject} {verb} {patient}", place))
 
 
-def reflexive(subject: str, verb: str, anaphor: str, place: str) -> str:
-    """Mary saw herself near the river."""
-    return transitive(subject, verb, anaphor, place)
-
-
-def intransitive(subject: str, verb: str, place: str) -> str:
-    """Mary slept near the pond."""
-    return sentence(f"{subject} {verb} near the {place}")
+def intransitive(subject: str, verb: str, place: str | None = None) -> str:
+    """Mary slept (near the pond)."""
+    return sentence(near(f"{subject} {verb}", place))

@@ -1,4 +1,4 @@
-"""Stories: four or five sentences about one hero, the creatures and objects of one topic, and one place."""
+"""Stories: five sentences about one hero, the creatures and objects of one topic, and one place."""
 
 import itertools
 import random
@@ -68,9 +68,13 @@ def _be(rng: random.Random, number: Number) -> str:
     return lexicon.BE[rng.choice(("present", "past")), number]
 
 
+def _place(rng: random.Random, cast: Cast) -> str | None:
+    return rng.choice((cast.place, None))
+
+
 def _creature_state(rng: random.Random, cast: Cast) -> str:
     verb = _be(rng, cast.creature_number)
-    return sentences.state(_creature(rng, cast), verb, rng.choice(lexicon.ADJECTIVES), cast.place)
+    return sentences.state(_creature(rng, cast), verb, rng.choice(lexicon.ADJECTIVES), _place(rng, cast))
 
 
 def _creature_state_across_pp(rng: random.Random, cast: Cast) -> str:
@@ -84,12 +88,12 @@ def _state_in_time(rng: random.Random, cast: Cast) -> str:
     adverb, verb = rng.choice(
         ((lexicon.PAST_ADVERB, lexicon.BE["past", number]), (lexicon.FUTURE_ADVERB, lexicon.FUTURE))
     )
-    return sentences.state_in_time(adverb, subject, verb, rng.choice(lexicon.ADJECTIVES), cast.place)
+    return sentences.state_in_time(adverb, subject, verb, rng.choice(lexicon.ADJECTIVES), _place(rng, cast))
 
 
 def _hero_reflexive(rng: random.Random, cast: Cast) -> str:
     verb = rng.choice(lexicon.REFLEXIVE_VERBS)
-    return sentences.reflexive(cast.hero, verb, lexicon.REFLEXIVE[cast.gender], cast.place)
+    return sentences.transitive(cast.hero, verb, lexicon.REFLEXIVE[cast.gender], _place(rng, cast))
 
 
 def _hero_acts(rng: random.Random, cast: Cast) -> str:
@@ -101,7 +105,7 @@ def _hero_acts(rng: random.Random, cast: Cast) -> str:
 def _pronoun_acts(rng: random.Random, cast: Cast) -> str:
     verb = rng.choice(lexicon.TRANSITIVE_VERBS)
     patient = rng.choice((_creature, _thing))(rng, cast)
-    return sentences.transitive(lexicon.SUBJECT_PRONOUN[cast.gender], verb, patient, cast.place)
+    return sentences.transitive(lexicon.SUBJECT_PRONOUN[cast.gender], verb, patient, _place(rng, cast))
 
 
 def _hero_moves(rng: random.Random, cast: Cast) -> str:
@@ -110,20 +114,21 @@ def _hero_moves(rng: random.Random, cast: Cast) -> str:
 
 def _creature_meets_pronoun(rng: random.Random, cast: Cast) -> str:
     verb = rng.choice(lexicon.MEETING_VERBS)
-    return sentences.transitive(_creature(rng, cast), verb, lexicon.OBJECT_PRONOUN[cast.gender], cast.place)
+    pronoun = lexicon.OBJECT_PRONOUN[cast.gender]
+    return sentences.transitive(_creature(rng, cast), verb, pronoun, _place(rng, cast))
 
 
-# The hero is named before a pronoun stands for the hero, and the last sentence names the story's topic twice.
-FIRST: tuple[Construction, ...] = (_hero_reflexive, _hero_moves, _hero_acts)
+# A story does not begin with a pronoun, and its last sentence names its topic twice.
 MIDDLE: tuple[Construction, ...] = (
     _creature_state,
     _creature_state_across_pp,
     _state_in_time,
     _hero_reflexive,
-    _pronoun_acts,
     _hero_moves,
+    _pronoun_acts,
     _creature_meets_pronoun,
 )
+FIRST: tuple[Construction, ...] = (*MIDDLE[:5], _hero_acts)
 LAST: tuple[Construction, ...] = (_hero_acts, _creature_state_across_pp)
 
 
@@ -131,10 +136,13 @@ def draw_story(rng: random.Random, topic: str, *, held_out_ending: bool = False)
     """One story on the topic; its ending is made of a combination held out from training if asked for."""
     while True:  # until every sentence is on the side of the hold-out where it should be
         cast = draw_cast(rng, lexicon.TOPICS[topic])
-        first = rng.choice(FIRST)
-        middle = rng.sample([c for c in MIDDLE if c is not first], k=rng.choice((2, 3)))
+        last = rng.choice(LAST)
+        first = rng.choice([construction for construction in FIRST if construction is not last])
+        middle = rng.sample(
+            [construction for construction in MIDDLE if construction not in (first, last)], k=3
+        )
         opening = tuple(construction(rng, cast) for construction in (first, *middle))
-        ending = rng.choice(LAST)(rng, cast)
+        ending = last(rng, cast)
         if is_held_out(ending) == held_out_ending and not any(map(is_held_out, opening)):
             return Story(topic, opening, ending)
 
