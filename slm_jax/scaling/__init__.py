@@ -1,0 +1,43 @@
+"""Scaling laws from a table of runs: fits with intervals, allocations, claims and figures.
+
+Front door: `read_runs` (a results.csv), `fit` (the laws), `format_summary` (text), `write_figures` (PNG and
+SVG), `optimum` (parameters and tokens for a budget under a law). Works on tables alone and imports no other
+room.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from slm_jax.scaling.table import Runs, Task, read_runs
+
+if TYPE_CHECKING:
+    from slm_jax.scaling.figures import write_figures
+    from slm_jax.scaling.frontier import optimum
+    from slm_jax.scaling.laws import fit
+    from slm_jax.scaling.summary import format_summary
+    from slm_jax.scaling.verdicts import format_estimate
+
+__all__ = [
+    "Runs",
+    "Task",
+    "fit",
+    "format_estimate",
+    "format_summary",
+    "optimum",
+    "read_runs",
+    "write_figures",
+]
+
+_HOMES = {  # loaded when first used: jax, scipy and matplotlib take a second to import
+    "fit": "laws",
+    "format_estimate": "verdicts",
+    "format_summary": "summary",
+    "optimum": "frontier",
+    "write_figures": "figures",
+}
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,65 @@
+"""What a reader should know before believing a fit."""
+
+import numpy as np
+
+from slm_jax.scaling.loss_law import LossLawFit
+from slm_jax.scaling.table import Runs
+
+FEW_RUNS = 12
+COLLINEAR = 0.95  # correlation of log N and log D
+REPETITION = (
+    4.0  # epochs after which repeated data are worth clearly less than fresh (Muennighoff et al. 2023)
+)
+FLAT = 0.01  # spread of an exponent among equally good fits
+WIDE = 0.5  # width of the interval of a
+
+
+def table_warnings(runs: Runs) -> list[str]:
+    """Warnings about the table itself."""
+    found = []
+    if len(runs) < FEW_RUNS:
+        found.append(f"Only {len(runs)} runs: intervals from so few runs are rough.")
+    if len(runs) > 2 and np.ptp(runs.params_R) > 0 and np.ptp(runs.tokens_R) > 0:
+        together = np.corrcoef(np.log(runs.params_R), np.log(runs.tokens_R))[0, 1]
+        if abs(together) > COLLINEAR:
+            found.append(
+                f"Parameters and tokens change together (correlation of their logarithms {together:.2f}): "
+                "their effects cannot be told apart; train one size on several token counts."
+            )
+    epochs_R = runs.tokens_R / runs.unique_tokens_R
+    repeated = int((epochs_R > REPETITION).sum())
+    if repeated:
+        found.append(
+            f"{repeated} runs saw their data more than {REPETITION:g} times "
+            f"(up to {np.nanmax(epochs_R):.3g}): the law counts repeated tokens as fresh ones."
+        )
+    return found
+
+
+def law_warnings(law: LossLawFit, group: dict, runs: Runs) -> list[str]:
+    """Warnings about the parametric fit."""
+    found = []
+    if law.at_bounds():
+        found.append(f"The best fit lies on the bound of {', '.join(law.at_bounds())}: read it as unknown.")
+    for name, spread in zip(("alpha", "beta"), law.flatness, strict=True):
+        if spread > FLAT:
+            found.append(
+                f"Equally good fits differ in {name} by {spread:.2g}: the table does not determine it."
+            )
+    if law.starts_at_optimum < 0.01 * law.starts:
+        found.append(
+            f"Only {law.starts_at_optimum} of {law.starts} starts reached the best optimum: "
+            "there may be a better one."
+        )
+    a, floor = group["frontier"]["a"], group["loss_law"]["E"]
+    if a["low"] is not None and a["high"] - a["low"] > WIDE:
+        found.append(
+            f"The interval of the allocation exponent a spans {a['low']:.2g} to {a['high']:.2g}: "
+            "these runs hardly constrain how to split compute between parameters and tokens."
+        )
+    if floor["low"] is not None and floor["high"] - floor["low"] > 0.5 * runs.loss_R.min():
+        found.append(
+            f"The interval of E spans {floor['low']:.3g} to {floor['high']:.3g} nats: "
+            "far extrapolations of the loss are not to be trusted."
+        )
+    return found

@@ -1,0 +1,42 @@
+"""Compute-optimal allocation under C = 6 N D, and the runs that lie on the frontier of a table."""
+
+import numpy as np
+
+from slm_jax.scaling.loss_law import _five, law_loss
+
+FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
+SAME_BUDGET = 1.1  # runs whose compute differs by less than 10 % spent the same budget
+
+
+def allocation_exponents(law):
+    """a = beta / (alpha + beta) and b = alpha / (alpha + beta): N_opt ~ C^a, D_opt ~ C^b."""
+    _, _, _, alpha, beta = _five(law)
+    return beta / (alpha + beta), alpha / (alpha + beta)
+
+
+def optimum(law, flops):
+    """The N and D that minimize L(N, D) subject to 6 N D = C, and that loss.
+
+    Closed form of Hoffmann et al. 2022, equation 4: N = G (C/6)^a, D = (C/6)^b / G with
+    G = (alpha A / (beta B))^(1 / (alpha + beta)).
+
+    Args:
+      law: E, A, B, alpha, beta as a dict of numbers, or an array with them along its last axis.
+      flops: C, a number or an array that broadcasts against the law.
+
+    Returns:
+      parameters, tokens, loss in nats per token.
+    """
+    _, A, B, alpha, beta = _five(law)
+    a, b = allocation_exponents(law)
+    ratio = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
+    spread = np.asarray(flops, float) / FLOPS_PER_PARAMETER_AND_TOKEN
+    params, tokens = ratio * spread**a, spread**b / ratio
+    return params, tokens, law_loss(law, params, tokens)
+
+
+def frontier_runs(flops_R: np.ndarray, loss_R: np.ndarray, counts_BxR: np.ndarray) -> np.ndarray:
+    """Weights of the frontier runs of each resample: those no present run beats for the same or less compute."""
+    dominates_RxR = (flops_R[:, None] <= flops_R[None] * SAME_BUDGET) & (loss_R[:, None] < loss_R[None])
+    present_BxR = (counts_BxR > 0).astype(float)
+    return np.where(present_BxR @ dominates_RxR > 0, 0.0, counts_BxR)

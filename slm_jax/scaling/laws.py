@@ -1,0 +1,227 @@
+"""From a table of runs to its laws: everything laws.json holds."""
+
+import numpy as np
+
+from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, resample_counts
+from slm_jax.scaling.cautions import law_warnings, table_warnings
+from slm_jax.scaling.downstream import MIN_RUNS as MIN_TASK_RUNS
+from slm_jax.scaling.downstream import fit_task
+from slm_jax.scaling.envelope import Curves, fit_envelope
+from slm_jax.scaling.frontier import allocation_exponents, frontier_runs, optimum
+from slm_jax.scaling.isoflop import fit_isoflop
+from slm_jax.scaling.loss_law import NAMES, LossLawFit, why_not_identified
+from slm_jax.scaling.power_law import fit_power_law
+from slm_jax.scaling.solver import HUBER_DELTA
+from slm_jax.scaling.table import Runs
+from slm_jax.scaling.verdicts import claims, judge
+
+SCHEMA = 1
+EXTRAPOLATION = 100.0  # predictions reach this far beyond the largest compute
+NEXT_DECADE = 10.0
+POINTS = 33
+
+
+def fit(runs: Runs, *, seed: int = 0, resamples: int = 1000, curves: Curves | None = None) -> dict:
+    """Fits every law a table supports, for each group of runs (modality and tokenizer) on its own.
+
+    Args:
+      runs: from `read_runs`.
+      seed: of the bootstrap; the same seed gives the same laws.
+      resamples: of the bootstrap over runs.
+      curves: optional training curves, model name -> (flops_S, loss_S, params), losses in nats per token.
+
+    Returns:
+      the content of laws.json; docs/scaling.md documents it.
+    """
+    groups = {
+        name: _fit_group(group, np.random.default_rng([seed, number]), resamples, _own(curves, group))
+        for number, (name, group) in enumerate(runs.groups().items())
+    }
+    comparisons = _compare(groups)
+    for group in groups.values():
+        _drop_samples(group)
+    return {
+        "schema": SCHEMA,
+        "source": runs.source,
+        "runs": len(runs),
+        "confidence": CONFIDENCE,
+        "resamples": resamples,
+        "seed": seed,
+        "groups": groups,
+        "comparisons": comparisons,
+    }
+
+
+def _own(curves: Curves | None, group: Runs) -> Curves:
+    return {name: curve for name, curve in (curves or {}).items() if name in group.model}
+
+
+def _fit_group(runs: Runs, rng: np.random.Generator, resamples: int, curves: Curves) -> dict:
+    counts_BxR = resample_counts(len(runs), resamples, rng)
+    most = runs.flops_R.max()
+    flops_P = np.geomspace(runs.flops_R.min(), most * EXTRAPOLATION, POINTS)
+    flops_P = np.sort(np.append(flops_P, [most, most * NEXT_DECADE]))
+    front_R = frontier_runs(runs.flops_R, runs.loss_R, np.ones((1, len(runs))))[0]
+    front_BxR = frontier_runs(runs.flops_R, runs.loss_R, counts_BxR)
+
+    group = {
+        "runs": len(runs),
+        "sizes": sorted({float(size) for size in runs.params_R}),
+        "flops": {"least": float(runs.flops_R.min()), "most": float(most)},
+        "frontier_runs": [name for name, weight in zip(runs.model, front_R, strict=True) if weight > 0],
+        "loss_law": None,
+        "frontier": None,
+        "compute_law": None,
+        "isoflop": fit_isoflop(runs.params_R, runs.flops_R, runs.loss_R, counts_BxR),
+        "envelope": None,
+        "tasks": {},
+        "absent": {},
+        "warnings": table_warnings(runs),
+    }
+    absent = group["absent"]
+    absent["loss_law"] = why_not_identified(runs.params_R, runs.tokens_R)
+    if absent["loss_law"] is None:
+        law = LossLawFit(runs.params_R, runs.tokens_R, runs.loss_R, counts_BxR)
+        group["loss_law"] = _loss_law(law, len(runs))
+        group["frontier"] = _frontier(law, len(runs), flops_P, most)
+        group["warnings"] += law_warnings(law, group, runs)
+    group["compute_law"] = _power_law(
+        fit_power_law(runs.flops_R, runs.loss_R, front_R, front_BxR, flops_P), flops_P, most
+    )
+    if group["compute_law"] is None:
+        absent["compute_law"] = "the frontier has fewer than two runs with different compute"
+    if group["isoflop"] is None:
+        absent["isoflop"] = "no compute budget is shared by three model sizes"
+    exponent = fit_envelope(curves, resamples, rng)
+    if exponent is None:
+        absent["envelope"] = (
+            "needs training curves of two sizes or more" if curves else "no training curves given"
+        )
+    else:
+        group["envelope"] = {"curves": len(curves), "exponent": exponent}
+    for name in runs.tasks:
+        task = fit_task(runs, name, counts_BxR, front_R, front_BxR, flops_P)
+        if task is None:
+            absent[name] = f"needs at least {MIN_TASK_RUNS} evaluated runs of different loss and accuracy"
+        else:
+            task["compute"] = _power_law(task["compute"], flops_P, most, ceiling=1.0)
+        group["tasks"][name] = task
+    group["absent"] = {key: reason for key, reason in absent.items() if reason}
+    group["next_decade"] = _next_decade(group, most * NEXT_DECADE)
+    group["claims"] = claims(group)
+    return group
+
+
+def _loss_law(law: LossLawFit, runs: int) -> dict:
+    parameters = {
+        name: estimate(law.law_5[i], law.law_Bx5[:, i], runs, len(NAMES)) for i, name in enumerate(NAMES)
+    }
+    return {
+        **parameters,
+        "objective": law.objective,
+        "huber_delta": HUBER_DELTA,
+        "starts": law.starts,
+        "starts_at_optimum": law.starts_at_optimum,
+        "at_bounds": law.at_bounds(),
+    }
+
+
+def _frontier(law: LossLawFit, runs: int, flops_P: np.ndarray, most: float) -> dict:
+    def interval(value, samples_B):
+        return estimate(value, samples_B, runs, len(NAMES))
+
+    alpha_B, beta_B = law.law_Bx5[:, 3], law.law_Bx5[:, 4]
+    alpha, beta = law.law_5[3:]
+    exponents, exponents_B = allocation_exponents(law.law_5), allocation_exponents(law.law_Bx5)
+    best = optimum(law.law_5, flops_P)
+    best_B = optimum(law.law_Bx5[:, None, :], flops_P)
+    return {
+        "a": interval(exponents[0], exponents_B[0]),
+        "b": interval(exponents[1], exponents_B[1]),
+        "reducible_exponent": interval(alpha * beta / (alpha + beta), alpha_B * beta_B / (alpha_B + beta_B)),
+        "points": [
+            {
+                "flops": float(flops),
+                "extrapolated": bool(flops > most),
+                **{
+                    name: interval(best[k][p], best_B[k][:, p])
+                    for k, name in enumerate(("params", "tokens", "loss"))
+                },
+            }
+            for p, flops in enumerate(flops_P)
+        ],
+    }
+
+
+def _power_law(found: dict | None, flops_P: np.ndarray, most: float, ceiling: float = np.inf) -> dict | None:
+    """The law with its predictions, none above `ceiling`, as points at `flops_P`."""
+    if found is None:
+        return None
+    values = found.pop("values")
+    found["points"] = [
+        {
+            "flops": float(flops),
+            "extrapolated": bool(flops > most),
+            **{key: number if number is None else min(number, ceiling) for key, number in value.items()},
+        }
+        for flops, value in zip(flops_P, values, strict=True)
+    ]
+    return found
+
+
+def _next_decade(group: dict, flops: float) -> dict:
+    """What ten times the largest compute would buy, by the laws there are."""
+
+    def at(law):
+        point = next(point for point in law["points"] if np.isclose(point["flops"], flops, rtol=1e-9))
+        return {key: value for key, value in point.items() if key not in ("flops", "extrapolated")}
+
+    return {
+        "flops": float(flops),
+        "by_loss_law": at(group["frontier"]) if group["frontier"] else None,
+        "loss_by_compute_law": at(group["compute_law"]) if group["compute_law"] else None,
+        "accuracy": {
+            name: at(task["compute"]) for name, task in group["tasks"].items() if task and task["compute"]
+        },
+    }
+
+
+def _compare(groups: dict) -> list[dict]:
+    """For each task and pair of groups: decades of the slower's compute that one of the faster's is worth."""
+    comparisons = []
+    names = list(groups)
+    for i, faster in enumerate(names):
+        for slower in names[:i] + names[i + 1 :]:
+            for task in groups[faster]["tasks"]:
+                laws = [groups[name]["tasks"].get(task) for name in (faster, slower)]
+                if not all(law and law["compute"] for law in laws):
+                    continue
+                top, bottom = (law["compute"] for law in laws)
+                if top["exponent"]["value"] < bottom["exponent"]["value"]:
+                    continue
+                ratio = _ratio(top, bottom)
+                comparisons.append(
+                    {
+                        "task": task,
+                        "faster": faster,
+                        "slower": slower,
+                        "gamma_ratio": ratio,
+                        "verdict": judge(ratio, above=1.0),
+                    }
+                )
+    return comparisons
+
+
+def _ratio(top: dict, bottom: dict) -> dict:
+    """gamma_top / gamma_bottom; no interval where that of gamma_bottom includes zero."""
+    samples_B = top["exponent_samples"] / bottom["exponent_samples"]
+    if bottom["exponent"]["low"] is None or bottom["exponent"]["low"] <= 0:
+        samples_B = np.full_like(samples_B, np.nan)
+    runs = min(top["runs"], bottom["runs"])
+    return estimate(top["exponent"]["value"] / bottom["exponent"]["value"], samples_B, runs, 2)
+
+
+def _drop_samples(group: dict) -> None:
+    for law in [group["compute_law"], *(task and task["compute"] for task in group["tasks"].values())]:
+        if law:
+            del law["exponent_samples"]
