@@ -1,8 +1,17 @@
 """Units to batches: the unit dataset on disk, its writer, packing and loading."""
 
 from slm_jax.data.encode import encode_recordings
+from slm_jax.data.loader import Windows, training_batches
 from slm_jax.data.pairs_dataset import Candidate, PairsDataset
 from slm_jax.data.shards import write_dataset
 from slm_jax.data.unit_dataset import UnitDataset
 
-__all__ = ["Candidate", "PairsDataset", "UnitDataset", "encode_recordings", "write_dataset"]
+__all__ = [
+    "Candidate",
+    "PairsDataset",
+    "UnitDataset",
+    "Windows",
+    "encode_recordings",
+    "training_batches",
+    "write_dataset",
+]

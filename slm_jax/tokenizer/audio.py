@@ -59,4 +59,4 @@ def _header_reports_truncation(header: str) -> bool:
     if sizes:
         declared, found = map(int, sizes.groups())
         return found < declared < STREAMED_BYTES
-    return "File ended unexpectedly" in header
+    return "lacks an end-of-stream bit" in header and "Junk after the last page" in header

@@ -1,0 +1,94 @@
+"""Loading audio: what is handled, and what is refused with a reason."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from slm_jax.tokenizer import AudioError, load_audio
+
+RATE = 16_000
+
+
+def tone(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("file", "rate", "tolerance"),
+    [
+        ("a.wav", 16_000, 1e-4),
+        ("a.wav", 8_000, 0.02),
+        ("a.flac", 48_000, 0.02),
+        ("a.mp3", 22_050, 0.1),
+        ("a.ogg", 44_100, 0.1),
+    ],
+)
+def test_any_rate_and_format_arrives_as_the_same_tone(tmp_path, file, rate, tolerance):
+    soundfile.write(tmp_path / file, tone(rate), rate)
+    wave = load_audio(tmp_path / file, RATE)
+    assert wave.dtype == np.float32 and abs(len(wave) - RATE) < 0.1 * RATE
+    middle = slice(4000, 12_000)
+    spectrum = np.abs(np.fft.rfft(wave[middle] * np.hanning(8000)))
+    assert abs(np.argmax(spectrum) * RATE / 8000 - 440) <= 2
+    assert np.sqrt(np.mean(wave[middle] ** 2)) == pytest.approx(0.5 / np.sqrt(2), rel=tolerance)
+
+
+def test_stereo_is_averaged(tmp_path):
+    left, right = tone(RATE), tone(RATE, hertz=880)
+    soundfile.write(tmp_path / "stereo.wav", np.stack([left, right], axis=1), RATE, subtype="FLOAT")
+    np.testing.assert_allclose(load_audio(tmp_path / "stereo.wav", RATE), (left + right) / 2, atol=1e-6)
+
+
+def test_a_header_of_unknown_length_is_not_a_truncation(tmp_path):
+    path = tmp_path / "streamed.wav"
+    soundfile.write(path, tone(RATE), RATE)
+    content = bytearray(path.read_bytes())
+    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert len(load_audio(path, RATE)) == RATE
+
+
+@pytest.mark.parametrize("file", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+@pytest.mark.parametrize("fraction", [0.02, 0.5, 0.9])
+def test_a_truncated_file_is_refused(tmp_path, file, fraction):
+    path = tmp_path / file
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 3 * RATE), RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(fraction * len(content))])
+    with pytest.raises(AudioError, match="truncated") as error:
+        load_audio(path, RATE)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"hello, this is a text file\n" * 100, "not audio"),
+        (b"RIFF\0\0\0\0WAVE", "not audio"),
+    ],
+)
+def test_what_is_not_audio_is_refused(tmp_path, content, reason):
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=reason):
+        load_audio(path, RATE)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nan_and_infinite_samples_are_refused(tmp_path, value):
+    wave = tone(RATE)
+    wave[100] = value
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        load_audio(tmp_path / "a.wav", RATE)
+
+
+def test_no_samples_no_file_and_a_folder_are_refused(tmp_path):
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), RATE)
+    with pytest.raises(AudioError, match="no samples"):
+        load_audio(tmp_path / "none.wav", RATE)
+    with pytest.raises(AudioError, match="cannot be read"):
+        load_audio(tmp_path / "absent.wav", RATE)
+    with pytest.raises(AudioError):
+        load_audio(tmp_path, RATE)
