@@ -100,6 +100,7 @@ def write_metadata(
     `notes` joins the kind, the tokenizer fingerprint and the seconds per split in TFDS's metadata.json.
     """
     directory = pathlib.Path(directory)
+    (directory / CHECKSUMS).unlink(missing_ok=True)  # of a run stopped between this and its last step
     copy_tokenizer(tokenizer_dir, directory)
     index, splits = {}, []
     for split, shards in receipts.items():
