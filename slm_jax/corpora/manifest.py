@@ -1,5 +1,6 @@
 """Recordings of a corpus: read from a manifest, or found in a folder of audio files."""
 
+import collections
 import hashlib
 import os
 import pathlib
@@ -91,17 +92,20 @@ def read_manifest(path: str | os.PathLike) -> list[Recording]:
 def scan_folder(folder: str | os.PathLike) -> list[Recording]:
     """Every audio file under a folder, sorted by path.
 
-    A recording's id is its path below the folder without the suffix, its speaker the folder it lies in
-    ("unknown" directly under `folder`), its source the folder's name. Hidden files are left out. Raises
-    InputError if there is no such folder, it has no audio, or two files differ only in their suffix.
+    A recording's id is its path below the folder without the suffix (with it where two files differ only in
+    that), its speaker the folder it lies in ("unknown" directly under `folder`), its source the folder's
+    name. Hidden files are left out. Raises InputError if there is no such folder or it has no audio.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of audio files")
+    found = sorted(path.relative_to(folder) for path in _audio_files(folder))
+    namesakes = collections.Counter(path.with_suffix("") for path in found)
     recordings = []
     seen: dict[str, str] = {}
-    for relative in sorted(path.relative_to(folder) for path in _audio_files(folder)):
-        id = relative.with_suffix("").as_posix()
+    for relative in found:
+        name = relative.with_suffix("")
+        id = (name if namesakes[name] == 1 else relative).as_posix()
         _register(id, str(folder / relative), seen)
         recordings.append(
             Recording(

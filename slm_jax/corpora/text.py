@@ -12,7 +12,7 @@ from slm_jax.files import read_jsonl
 
 WORDS_PER_PASSAGE = 60  # about 20 s of speech
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z])"
+    r"(?<=[.!?])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)([\"'”’)]*) (?=[\"'“‘(]?[A-Z])"
 )
 
 
@@ -79,7 +79,7 @@ def divide(paragraph: str) -> list[str]:
     A longer sentence is a passage by itself; what has no letter or digit (a rule of dashes) is left out.
     """
     passages: list[list[str]] = []
-    for sentence in _SENTENCE_END.split(" ".join(paragraph.split())):
+    for sentence in _SENTENCE_END.sub(r"\1\n", " ".join(paragraph.split())).split("\n"):
         words = sentence.split()
         if passages and len(passages[-1]) + len(words) <= WORDS_PER_PASSAGE:
             passages[-1].extend(words)

@@ -12,9 +12,8 @@ from slm_jax.corpora.stories import distinct_stories
 from slm_jax.errors import InputError
 from slm_jax.files import read_jsonl
 
-FUNCTION_WORDS = frozenset(
-    "the this these is are was were will be near behind he she him her himself herself yesterday tomorrow".split()
-)
+GRAMMAR = "the this these is are was were will be near behind he she him her himself herself"
+FUNCTION_WORDS = {*GRAMMAR.split(), "yesterday", "tomorrow"}
 
 
 def sentences_of(text):
@@ -224,15 +223,15 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        (dict(stories=1), "stories 1: must be at least 2"),
-        (dict(pairs_per_phenomenon=-1), "pairs_per_phenomenon -1"),
-        (dict(pairs_per_phenomenon=5000), "distinct held-out pairs; ask for fewer"),
-        (dict(cloze_items=1), "cloze_items 1"),
-        (dict(cloze_items=100_000), "ask for fewer"),
+        ({"stories": 1}, "stories 1: must be at least 2"),
+        ({"pairs_per_phenomenon": -1}, "pairs_per_phenomenon -1"),
+        ({"pairs_per_phenomenon": 5000}, "distinct held-out pairs; ask for fewer"),
+        ({"cloze_items": 1}, "cloze_items 1"),
+        ({"cloze_items": 100_000}, "ask for fewer"),
     ],
 )
 def test_sizes_out_of_range_are_refused(tmp_path, sizes, message):
-    defaults = dict(stories=10, pairs_per_phenomenon=4, cloze_items=4, seed=0)
+    defaults = {"stories": 10, "pairs_per_phenomenon": 4, "cloze_items": 4, "seed": 0}
     with pytest.raises(InputError, match=message):
         write_corpus(tmp_path, **(defaults | sizes))
     assert not list(tmp_path.iterdir())
