@@ -109,6 +109,6 @@ LEMMAS: dict[str, str] = {word.lower(): word.lower() for word in _UNINFLECTED} |
 _OTHER = {"singular": "plural", "plural": "singular", "feminine": "masculine", "masculine": "feminine"}
 
 
-def other(feature):
+def other(feature: Number | Gender) -> Number | Gender:
     """The number or gender that disagrees with this one."""
     return _OTHER[feature]

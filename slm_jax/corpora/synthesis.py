@@ -105,7 +105,7 @@ def _audio_path(utterance: Utterance, versions: str) -> pathlib.PurePosixPath:
 
 def _manifest_row(utterance: Utterance, path: pathlib.PurePosixPath) -> dict:
     row = {"audio": str(path), "id": utterance.id, "speaker": utterance.voice, "text": utterance.text}
-    return row | utterance.fields
+    return row | utterance.fields | row  # the row's keys come first, and a field cannot replace them
 
 
 def _spoken_sizes(

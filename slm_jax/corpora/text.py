@@ -44,7 +44,7 @@ def _read_jsonl(path: pathlib.Path, voices: Sequence[str]) -> Iterator[Utterance
             )
         else:
             text = _text(row, "text", where)
-            fields = {key: value for key, value in row.items() if key not in ("id", "text", "voice")}
+            fields = {key: value for key, value in row.items() if key not in ("id", "text")}
             yield _passage(str(row.get("id", f"{path.stem}-{index:06d}")), text, path.stem, voices, fields)
 
 
