@@ -74,13 +74,12 @@ class MFCC:
 
     @functools.cached_property
     def _mel_FxM(self) -> np.ndarray:
-        import librosa.filters  # two seconds; a worker process receives the array instead (__getstate__)
+        import librosa.filters  # two seconds; a copy in a worker process brings the array along
 
         return librosa.filters.mel(sr=self.sample_rate, n_fft=self._window, n_mels=self.n_mels).T.copy()
 
     def __getstate__(self) -> dict:
-        self._mel_FxM  # noqa: B018 (fills the cache, which travels with the state)
-        return self.__dict__
+        return self.__dict__ | {"_mel_FxM": self._mel_FxM}
 
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
         """Features of one recording, float32.
