@@ -1,0 +1,45 @@
+"""A tiny causal model whose likelihoods can be written down in numpy."""
+
+import numpy as np
+from flax import nnx
+from jax import numpy as jnp
+
+K = 12
+EOS, PAD, VOCAB_SIZE = K, K + 1, K + 2
+CONTEXT = 60
+
+
+class MeanLM(nnx.Module):
+    """Logits from the mean of the embeddings so far and the last one; the vocabulary is padded to 16."""
+
+    def __init__(self, rngs: nnx.Rngs, dim: int = 6, padded: int = 16):
+        self.embedding = nnx.Param(rngs.params.normal((padded, dim)))
+        self.head = nnx.Param(2 * rngs.params.normal((dim, padded)))
+
+    def __call__(self, tokens_BxL):
+        x_BxLxD = self.embedding[...][tokens_BxL]
+        mean_BxLxD = jnp.cumsum(x_BxLxD, axis=1) / jnp.arange(1, tokens_BxL.shape[1] + 1)[:, None]
+        return (mean_BxLxD + x_BxLxD) @ self.head[...]
+
+
+class Constant(nnx.Module):
+    """Every token equally likely."""
+
+    def __call__(self, tokens_BxL):
+        return jnp.zeros((*tokens_BxL.shape, VOCAB_SIZE))
+
+
+def reference_loglik(model: MeanLM, units_L, vocab_size: int = VOCAB_SIZE, start: int = EOS) -> np.ndarray:
+    """Log-likelihood of every unit, one at a time, in float64."""
+    embedding = np.asarray(model.embedding[...], np.float64)
+    head = np.asarray(model.head[...], np.float64)
+    past, loglik = [start], []
+    for unit in np.asarray(units_L, int):
+        x = embedding[past]
+        logits = ((x.mean(axis=0) + x[-1]) @ head)[:vocab_size]
+        loglik.append(logits[unit] - np.log(np.sum(np.exp(logits))))
+        past.append(unit)
+    return np.array(loglik)
+
+
+MODEL = MeanLM(nnx.Rngs(0))
