@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+MIN_SPARE_RUNS = 2  # beyond one a parameter
 
 Estimate = dict  # {"value": float, "low": float | None, "high": float | None}
 
@@ -18,12 +19,12 @@ def estimate(value: float, samples_B: np.ndarray, runs: int, parameters: int) ->
 
     The plain percentile interval is too narrow for a dozen runs: resampling R runs to fit P parameters loses
     the factor sqrt((R - P) / R) and takes normal for Student quantiles. The expanded one reads the
-    percentiles further out to make up for both. There is no interval (low and high None) when R <= P or when
-    fewer than half of the resamples gave a value.
+    percentiles further out to make up for both. There is no interval (low and high None) with fewer than two
+    runs to spare, where resampling says next to nothing, or when half of the resamples gave no value.
     """
     finite_B = samples_B[np.isfinite(samples_B)]
     spare = runs - parameters
-    if spare < 1 or len(finite_B) < 0.5 * len(samples_B) or len(finite_B) < 20:
+    if spare < MIN_SPARE_RUNS or len(finite_B) < 0.5 * len(samples_B) or len(finite_B) < 20:
         return {"value": float(value), "low": None, "high": None}
     student = stats.t.ppf(0.5 + CONFIDENCE / 2, spare)
     tail = stats.norm.cdf(-np.sqrt(runs / spare) * student)

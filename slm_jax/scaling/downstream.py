@@ -4,25 +4,32 @@ import numpy as np
 from scipy import stats
 
 from slm_jax.scaling.bootstrap import CONFIDENCE, estimate
+from slm_jax.scaling.frontier import on_frontier
 from slm_jax.scaling.power_law import fit_lines, fit_power_law
 from slm_jax.scaling.table import Runs
 
 MIN_RUNS = 4
+LINE_POINTS = 25
 
 
-def fit_task(runs: Runs, name: str, counts_BxR, frontier_R, frontier_BxR, flops_P) -> dict | None:
+def frontier_accuracy(runs: Runs, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Compute and accuracy of the frontier runs that were evaluated on a task and got something right."""
+    accuracy_R = runs.tasks[name].accuracy_R
+    used_R = on_frontier(runs.flops_R, runs.loss_R) & (accuracy_R > 0)
+    return runs.flops_R[used_R], accuracy_R[used_R]
+
+
+def fit_task(runs: Runs, name: str, counts_BxR, flops_P, rng: np.random.Generator) -> dict | None:
     """How a task's accuracy follows loss and compute.
 
     Args:
-      counts_BxR: resamples of the runs; frontier_R, frontier_BxR: weights of the frontier runs, of all runs
-      and of
-        each resample; flops_P: compute to predict accuracy at.
+      counts_BxR: resamples of the runs; flops_P: compute to predict accuracy at.
 
     Returns:
       correlation: Pearson's r of loss and accuracy over all evaluated runs, its bootstrap interval, and
       `fisher`,
         Fisher's z interval;
-      line: accuracy = intercept + slope * loss;
+      line: accuracy = intercept + slope * loss, and its points over the losses of the table;
       compute: the power law Q = scale * (C / reference)^exponent through the frontier runs, exponent = gamma;
       None when fewer than four runs were evaluated or they all have one accuracy.
     """
@@ -35,7 +42,6 @@ def fit_task(runs: Runs, name: str, counts_BxR, frontier_R, frontier_BxR, flops_
     weight_BxR = np.concatenate([np.ones((1, len(runs))), counts_BxR]) * known_R
     correlation_B = _correlations(runs.loss_R, accuracy_R, weight_BxR)
     intercept_B, slope_B = fit_lines(runs.loss_R, accuracy_R, weight_BxR)
-    positive_R = known_R & (accuracy_R > 0)
     return {
         "runs": points,
         "correlation": {
@@ -45,13 +51,14 @@ def fit_task(runs: Runs, name: str, counts_BxR, frontier_R, frontier_BxR, flops_
         "line": {
             "intercept": estimate(intercept_B[0], intercept_B[1:], points, 2),
             "slope": estimate(slope_B[0], slope_B[1:], points, 2),
+            "points": [
+                {"loss": float(loss), **estimate(line_B[0], line_B[1:], points, 2)}
+                for loss in np.linspace(runs.loss_R[known_R].min(), runs.loss_R[known_R].max(), LINE_POINTS)
+                for line_B in [intercept_B + slope_B * loss]
+            ],
         },
         "compute": fit_power_law(
-            runs.flops_R,
-            np.where(positive_R, accuracy_R, 1.0),
-            frontier_R * positive_R,
-            frontier_BxR * positive_R,
-            flops_P,
+            *frontier_accuracy(runs, name), flops_P, resamples=len(counts_BxR), rng=rng, ceiling=1.0
         ),
     }
 

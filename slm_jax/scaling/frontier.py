@@ -35,8 +35,7 @@ def optimum(law, flops):
     return params, tokens, law_loss(law, params, tokens)
 
 
-def frontier_runs(flops_R: np.ndarray, loss_R: np.ndarray, counts_BxR: np.ndarray) -> np.ndarray:
-    """Weights of the frontier runs of each resample: those no present run beats for the same or less compute."""
-    dominates_RxR = (flops_R[:, None] <= flops_R[None] * SAME_BUDGET) & (loss_R[:, None] < loss_R[None])
-    present_BxR = (counts_BxR > 0).astype(float)
-    return np.where(present_BxR @ dominates_RxR > 0, 0.0, counts_BxR)
+def on_frontier(flops_R: np.ndarray, loss_R: np.ndarray) -> np.ndarray:
+    """Whether each run is on the frontier: no run beats its loss with the same compute or less."""
+    beats_RxR = (flops_R[:, None] <= flops_R[None] * SAME_BUDGET) & (loss_R[:, None] < loss_R[None])
+    return ~beats_RxR.any(axis=0)

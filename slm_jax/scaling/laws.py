@@ -4,16 +4,17 @@ import numpy as np
 
 from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, resample_counts
 from slm_jax.scaling.cautions import law_warnings, table_warnings
+from slm_jax.scaling.compare import compare_groups
 from slm_jax.scaling.downstream import MIN_RUNS as MIN_TASK_RUNS
 from slm_jax.scaling.downstream import fit_task
 from slm_jax.scaling.envelope import Curves, fit_envelope
-from slm_jax.scaling.frontier import allocation_exponents, frontier_runs, optimum
+from slm_jax.scaling.frontier import allocation_exponents, on_frontier, optimum
 from slm_jax.scaling.isoflop import fit_isoflop
 from slm_jax.scaling.loss_law import NAMES, LossLawFit, why_not_identified
 from slm_jax.scaling.power_law import fit_power_law
 from slm_jax.scaling.solver import HUBER_DELTA
 from slm_jax.scaling.table import Runs
-from slm_jax.scaling.verdicts import claims, judge
+from slm_jax.scaling.verdicts import claims
 
 SCHEMA = 1
 EXTRAPOLATION = 100.0  # predictions reach this far beyond the largest compute
@@ -37,9 +38,6 @@ def fit(runs: Runs, *, seed: int = 0, resamples: int = 1000, curves: Curves | No
         name: _fit_group(group, np.random.default_rng([seed, number]), resamples, _own(curves, group))
         for number, (name, group) in enumerate(runs.groups().items())
     }
-    comparisons = _compare(groups)
-    for group in groups.values():
-        _drop_samples(group)
     return {
         "schema": SCHEMA,
         "source": runs.source,
@@ -48,7 +46,7 @@ def fit(runs: Runs, *, seed: int = 0, resamples: int = 1000, curves: Curves | No
         "resamples": resamples,
         "seed": seed,
         "groups": groups,
-        "comparisons": comparisons,
+        "comparisons": compare_groups(runs.groups(), resamples, np.random.default_rng(seed)),
     }
 
 
@@ -61,14 +59,13 @@ def _fit_group(runs: Runs, rng: np.random.Generator, resamples: int, curves: Cur
     most = runs.flops_R.max()
     flops_P = np.geomspace(runs.flops_R.min(), most * EXTRAPOLATION, POINTS)
     flops_P = np.sort(np.append(flops_P, [most, most * NEXT_DECADE]))
-    front_R = frontier_runs(runs.flops_R, runs.loss_R, np.ones((1, len(runs))))[0]
-    front_BxR = frontier_runs(runs.flops_R, runs.loss_R, counts_BxR)
+    front_R = on_frontier(runs.flops_R, runs.loss_R)
 
     group = {
         "runs": len(runs),
         "sizes": sorted({float(size) for size in runs.params_R}),
         "flops": {"least": float(runs.flops_R.min()), "most": float(most)},
-        "frontier_runs": [name for name, weight in zip(runs.model, front_R, strict=True) if weight > 0],
+        "frontier_runs": [name for name, front in zip(runs.model, front_R, strict=True) if front],
         "loss_law": None,
         "frontier": None,
         "compute_law": None,
@@ -85,9 +82,7 @@ def _fit_group(runs: Runs, rng: np.random.Generator, resamples: int, curves: Cur
         group["loss_law"] = _loss_law(law, len(runs))
         group["frontier"] = _frontier(law, len(runs), flops_P, most)
         group["warnings"] += law_warnings(law, group, runs)
-    group["compute_law"] = _power_law(
-        fit_power_law(runs.flops_R, runs.loss_R, front_R, front_BxR, flops_P), flops_P, most
-    )
+    group["compute_law"] = fit_power_law(runs.flops_R[front_R], runs.loss_R[front_R], flops_P, resamples, rng)
     if group["compute_law"] is None:
         absent["compute_law"] = "the frontier has fewer than two runs with different compute"
     if group["isoflop"] is None:
@@ -100,12 +95,9 @@ def _fit_group(runs: Runs, rng: np.random.Generator, resamples: int, curves: Cur
     else:
         group["envelope"] = {"curves": len(curves), "exponent": exponent}
     for name in runs.tasks:
-        task = fit_task(runs, name, counts_BxR, front_R, front_BxR, flops_P)
-        if task is None:
+        group["tasks"][name] = fit_task(runs, name, counts_BxR, flops_P, rng)
+        if group["tasks"][name] is None:
             absent[name] = f"needs at least {MIN_TASK_RUNS} evaluated runs of different loss and accuracy"
-        else:
-            task["compute"] = _power_law(task["compute"], flops_P, most, ceiling=1.0)
-        group["tasks"][name] = task
     group["absent"] = {key: reason for key, reason in absent.items() if reason}
     group["next_decade"] = _next_decade(group, most * NEXT_DECADE)
     group["claims"] = claims(group)
@@ -153,22 +145,6 @@ def _frontier(law: LossLawFit, runs: int, flops_P: np.ndarray, most: float) -> d
     }
 
 
-def _power_law(found: dict | None, flops_P: np.ndarray, most: float, ceiling: float = np.inf) -> dict | None:
-    """The law with its predictions, none above `ceiling`, as points at `flops_P`."""
-    if found is None:
-        return None
-    values = found.pop("values")
-    found["points"] = [
-        {
-            "flops": float(flops),
-            "extrapolated": bool(flops > most),
-            **{key: number if number is None else min(number, ceiling) for key, number in value.items()},
-        }
-        for flops, value in zip(flops_P, values, strict=True)
-    ]
-    return found
-
-
 def _next_decade(group: dict, flops: float) -> dict:
     """What ten times the largest compute would buy, by the laws there are."""
 
@@ -184,44 +160,3 @@ def _next_decade(group: dict, flops: float) -> dict:
             name: at(task["compute"]) for name, task in group["tasks"].items() if task and task["compute"]
         },
     }
-
-
-def _compare(groups: dict) -> list[dict]:
-    """For each task and pair of groups: decades of the slower's compute that one of the faster's is worth."""
-    comparisons = []
-    names = list(groups)
-    for i, faster in enumerate(names):
-        for slower in names[:i] + names[i + 1 :]:
-            for task in groups[faster]["tasks"]:
-                laws = [groups[name]["tasks"].get(task) for name in (faster, slower)]
-                if not all(law and law["compute"] for law in laws):
-                    continue
-                top, bottom = (law["compute"] for law in laws)
-                if top["exponent"]["value"] < bottom["exponent"]["value"]:
-                    continue
-                ratio = _ratio(top, bottom)
-                comparisons.append(
-                    {
-                        "task": task,
-                        "faster": faster,
-                        "slower": slower,
-                        "gamma_ratio": ratio,
-                        "verdict": judge(ratio, above=1.0),
-                    }
-                )
-    return comparisons
-
-
-def _ratio(top: dict, bottom: dict) -> dict:
-    """gamma_top / gamma_bottom; no interval where that of gamma_bottom includes zero."""
-    samples_B = top["exponent_samples"] / bottom["exponent_samples"]
-    if bottom["exponent"]["low"] is None or bottom["exponent"]["low"] <= 0:
-        samples_B = np.full_like(samples_B, np.nan)
-    runs = min(top["runs"], bottom["runs"])
-    return estimate(top["exponent"]["value"] / bottom["exponent"]["value"], samples_B, runs, 2)
-
-
-def _drop_samples(group: dict) -> None:
-    for law in [group["compute_law"], *(task and task["compute"] for task in group["tasks"].values())]:
-        if law:
-            del law["exponent_samples"]

@@ -1,8 +1,8 @@
-"""y = y0 (x / x0)^k by least squares on logarithms, for one table or for all its resamples at once."""
+"""Lines and power laws by least squares, for one table or for all its resamples at once."""
 
 import numpy as np
 
-from slm_jax.scaling.bootstrap import estimate
+from slm_jax.scaling.bootstrap import estimate, resample_counts
 
 
 def fit_lines(x_R: np.ndarray, y_R: np.ndarray, weight_BxR: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -20,42 +20,46 @@ def fit_lines(x_R: np.ndarray, y_R: np.ndarray, weight_BxR: np.ndarray) -> tuple
 
 
 def fit_power_law(
-    x_R: np.ndarray, y_R: np.ndarray, used_R: np.ndarray, used_BxR: np.ndarray, at: np.ndarray
+    flops_F: np.ndarray,
+    y_F: np.ndarray,
+    flops_P: np.ndarray,
+    resamples: int,
+    rng: np.random.Generator,
+    ceiling: float = np.inf,
 ) -> dict | None:
-    """The power law through the used rows, with intervals from the rows used in each resample.
+    """y = scale (C / reference)^exponent by least squares on logarithms, resampling the points given.
 
     Args:
-      x_R, y_R: positive numbers.
-      used_R: weights of the rows in the fit; used_BxR: the same in each resample.
-      at: where to evaluate the law, with intervals.
+      flops_F, y_F: positive numbers.
+      flops_P: where to predict y; no prediction exceeds `ceiling`.
 
     Returns:
-      exponent and scale as estimates, reference (x0, the geometric mean of the used x, where y is `scale`),
-      r_squared of the logarithms, runs (how many rows were used), and `values`, one estimate for each of
-      `at`. None when the rows have fewer than two different x.
+      exponent and scale (estimates), reference (geometric mean of `flops_F`), r_squared of the logarithms,
+      runs, and points, the predictions. None when fewer than two different C are given.
     """
-    log_x_R, log_y_R = np.log(x_R), np.log(y_R)
-    used = used_R > 0
-    if used.sum() < 2 or np.ptp(log_x_R[used]) < 1e-9:
+    if len(flops_F) < 2 or np.ptp(np.log(flops_F)) < 1e-9:
         return None
-    center = float(np.average(log_x_R, weights=used_R))
-    weight_BxR = np.concatenate([used_R[None], used_BxR])
-    intercept_B, slope_B = fit_lines(log_x_R - center, log_y_R, weight_BxR)
-    values_BxP = np.exp(intercept_B[:, None] + slope_B[:, None] * (np.log(at) - center))
-    points = int(used.sum())
+    runs = len(flops_F)
+    log_c_F, log_y_F = np.log(flops_F), np.log(y_F)
+    center = log_c_F.mean()
+    weight_BxF = np.concatenate([np.ones((1, runs)), resample_counts(runs, resamples, rng)])
+    intercept_B, slope_B = fit_lines(log_c_F - center, log_y_F, weight_BxF)
 
     def with_interval(samples_B):
-        return estimate(samples_B[0], samples_B[1:], points, 2)
+        return estimate(samples_B[0], samples_B[1:], runs, 2)
 
-    residual_R = log_y_R - intercept_B[0] - slope_B[0] * (log_x_R - center)
-    variance = np.average((log_y_R - np.average(log_y_R, weights=used_R)) ** 2, weights=used_R)
-    explained = 1 - np.average(residual_R**2, weights=used_R) / variance if variance > 0 else 0.0
+    residual_F = log_y_F - intercept_B[0] - slope_B[0] * (log_c_F - center)
+    variance = np.var(log_y_F)
+    points = []
+    for flops in flops_P:
+        y_B = np.exp(intercept_B + slope_B * (np.log(flops) - center))
+        found = with_interval(np.where(np.isfinite(y_B), np.minimum(y_B, ceiling), np.nan))
+        points.append({"flops": float(flops), "extrapolated": bool(flops > flops_F.max()), **found})
     return {
         "exponent": with_interval(slope_B),
         "scale": with_interval(np.exp(intercept_B)),
         "reference": float(np.exp(center)),
-        "r_squared": float(explained),
-        "runs": points,
-        "values": [with_interval(values_B) for values_B in values_BxP.T],
-        "exponent_samples": slope_B[1:],
+        "r_squared": float(1 - np.mean(residual_F**2) / variance) if variance > 0 else 0.0,
+        "runs": runs,
+        "points": points,
     }

@@ -38,7 +38,7 @@ def huber_objective(theta_5xB, x_Rx1, y_Rx1, log_loss_Rx1, weight_RxB):
 
 
 def _derivatives(theta_5xB, x_Rx1, y_Rx1, log_loss_Rx1, weight_RxB):
-    """Gradient (5 vectors) and, as dicts of upper entries, reweighted Gauss-Newton matrix and exact Hessian."""
+    """Gradient and, as dicts of upper entries, the reweighted Gauss-Newton matrix and the exact Hessian."""
     floor_B, size_RxB, data_RxB = _terms(theta_5xB, x_Rx1, y_Rx1)
     loss_RxB = floor_B + size_RxB + data_RxB
     floor_RxB, size_RxB, data_RxB = floor_B / loss_RxB, size_RxB / loss_RxB, data_RxB / loss_RxB

@@ -1,0 +1,78 @@
+"""Figures of downstream accuracy: against loss, and against compute."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from slm_jax.scaling.downstream import frontier_accuracy
+from slm_jax.scaling.figures.loss import COMPUTE, LOSS, near
+from slm_jax.scaling.figures.style import (
+    LINE_COLOURS,
+    POINT_MARKERS,
+    SizeColours,
+    draw_law,
+    legend,
+    log_axis,
+    new_figure,
+    ring,
+)
+from slm_jax.scaling.table import Runs
+from slm_jax.scaling.verdicts import format_estimate
+
+
+def draw_loss_accuracy(runs: Runs, group: dict, task: str, colours: SizeColours) -> Figure:
+    """Accuracy of every run against its loss, with the line and the correlation."""
+    found = group["tasks"][task]
+    figure, axes = new_figure(
+        f"{task} against loss:  r = {format_estimate(found['correlation'], 3)}, {found['runs']} runs"
+    )
+    _draw_runs(axes, runs, task, runs.loss_R, colours, POINT_MARKERS[0])
+    points = found["line"]["points"]
+    line = draw_law(axes, [p["loss"] for p in points], points, LINE_COLOURS[0], "least squares")
+    axes.set_xlabel(LOSS)
+    axes.set_ylabel(f"{task} accuracy")
+    legend(figure, [*colours.legend_handles(), line])
+    return figure
+
+
+def draw_accuracy_compute(groups: dict[str, Runs], laws: dict, task: str, colours: SizeColours) -> Figure:
+    """Accuracy against compute for all groups, with the power laws through the runs on their frontiers."""
+    fitted = {name: laws["groups"][name]["tasks"].get(task) for name in groups}
+    fitted = {name: found["compute"] for name, found in fitted.items() if found and found["compute"]}
+    gammas = ",  ".join(
+        (f"{name} " if len(fitted) > 1 else "") + f"γ = {format_estimate(law['exponent'], 2)}"
+        for name, law in fitted.items()
+    )
+    figure, axes = new_figure(f"{task} against compute:  {gammas}")
+    handles = colours.legend_handles()
+    lines = []
+    for number, name in enumerate(fitted):
+        runs, group = groups[name], laws["groups"][name]
+        marker = POINT_MARKERS[number % len(POINT_MARKERS)]
+        _draw_runs(axes, runs, task, runs.flops_R, colours, marker)
+        front = ring(axes, *frontier_accuracy(runs, task), marker)
+        points = near(fitted[name]["points"], group["flops"]["most"])
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+        label = f"power law, {name}" if len(fitted) > 1 else "power law of\nfrontier runs"
+        lines.append(draw_law(axes, [p["flops"] for p in points], points, colour, label))
+        if len(fitted) > 1:
+            lines.append(Line2D([], [], linestyle="", marker=marker, color="#444444", label=name))
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 1e-3), high)
+    log_axis(axes, "x", COMPUTE, "power")
+    log_axis(axes, "y", f"{task} accuracy")
+    legend(figure, [*handles, front, *lines], dashed=True)
+    return figure
+
+
+def _draw_runs(axes, runs: Runs, task: str, x_R: np.ndarray, colours: SizeColours, marker: str) -> None:
+    """One point a run with the interval of its accuracy, coloured by size."""
+    found = runs.tasks[task]
+    for i in np.flatnonzero(np.isfinite(found.accuracy_R)):
+        accuracy, low, high = found.accuracy_R[i], found.low_R[i], found.high_R[i]
+        colour = colours(runs.params_R[i])
+        if np.isfinite(low) and np.isfinite(high):
+            axes.vlines(
+                x_R[i], min(low, accuracy), max(high, accuracy), color=colour, linewidth=0.9, alpha=0.6
+            )
+        axes.plot(x_R[i], accuracy, marker, color=colour, zorder=3)
