@@ -18,6 +18,7 @@ from slm_jax.data.shards import (
     CHECKSUMS,
     ShardReceipt,
     check_name,
+    named_write_errors,
     shard_count,
     shard_paths,
     write_metadata,
@@ -63,7 +64,7 @@ def encode_recordings(
 
     Raises InputError for a bad manifest, when `out_dir` holds something else, or when nothing can be encoded.
     """
-    out_dir = pathlib.Path(out_dir)
+    out_dir = pathlib.Path(out_dir).absolute()
     check_name(name, "dataset name")
     tokenizer = Tokenizer.load(tokenizer_dir)
     kind = _kind(recordings)
@@ -74,7 +75,8 @@ def encode_recordings(
     if _is_finished(out_dir, plan):
         shutil.rmtree(partial, ignore_errors=True)
         return read_jsonl(out_dir / SKIPPED)
-    _claim(partial, plan)
+    with named_write_errors(partial):
+        _claim(partial, plan)
 
     dataset = partial / "dataset"
     jobs = []
@@ -92,10 +94,11 @@ def encode_recordings(
         raise InputError(
             f"none of the {len(recordings)} recordings could be encoded; the first: {skipped[0]['reason']}"
         )
-    write_jsonl(dataset / SKIPPED, skipped)
     notes = {"plan": plan, "skipped": len(skipped)}
-    write_metadata(dataset, receipts, name=name, kind=kind, tokenizer_dir=tokenizer_dir, notes=notes)
-    os.replace(dataset, out_dir)
+    with named_write_errors(out_dir):
+        write_jsonl(dataset / SKIPPED, skipped)
+        write_metadata(dataset, receipts, name=name, kind=kind, tokenizer_dir=tokenizer_dir, notes=notes)
+        os.replace(dataset, out_dir)
     shutil.rmtree(partial)
     return skipped
 
@@ -207,7 +210,8 @@ def _encode_shard(tokenizer: Tokenizer, kind: str, job: ShardJob) -> int:
         examples.extend(encoded)
         skipped.extend({"id": id, "split": job.split, "reason": reason} for id, reason in problems.items())
     receipt = write_shard(job.path, examples, kind=kind, k=tokenizer.k)
-    write_json(job.receipt, {"shard": dataclasses.asdict(receipt), "skipped": skipped})
+    with named_write_errors(job.receipt):
+        write_json(job.receipt, {"shard": dataclasses.asdict(receipt), "skipped": skipped})
     return _size(job)
 
 

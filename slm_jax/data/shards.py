@@ -1,10 +1,11 @@
 """Writing a dataset: shards first, then everything that lets TFDS and `UnitDataset` open them."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import safetensors.numpy
@@ -58,6 +59,18 @@ def check_name(name: str, what: str) -> None:
         raise InputError(f"{what} {name!r} must be lower-case letters, digits and _, starting with a letter")
 
 
+@contextlib.contextmanager
+def named_write_errors(path: pathlib.Path) -> Iterator[None]:
+    """Turns a full disk or a forbidden folder into an InputError naming `path`."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # array_record reports a failed write as a RuntimeError
+        raise InputError(
+            f"{path}: could not be written ({str(error).splitlines()[0]}); make room and run the same "
+            "command again, it continues where it stopped"
+        ) from error
+
+
 def write_shard(path: str | os.PathLike, examples: Iterable[dict], *, kind: str, k: int) -> ShardReceipt:
     """Writes one shard atomically; its bytes depend on the examples alone.
 
@@ -66,7 +79,7 @@ def write_shard(path: str | os.PathLike, examples: Iterable[dict], *, kind: str,
     path = pathlib.Path(path)
     lengths, counts_K, record_bytes, seconds = [], np.zeros(k, np.int64), 0, 0.0
     with atomic_path(path) as temporary:
-        try:
+        with named_write_errors(path):
             writer = ArrayRecordWriter(os.fspath(temporary), WRITER_OPTIONS)
             for example in examples:
                 _check_example(example, k)
@@ -77,11 +90,6 @@ def write_shard(path: str | os.PathLike, examples: Iterable[dict], *, kind: str,
                 record_bytes += len(record)
                 seconds += float(example["seconds"])
             writer.close()
-        except (OSError, RuntimeError) as error:  # array_record reports a failed write as a RuntimeError
-            raise InputError(
-                f"{path}: could not be written ({str(error).splitlines()[0]}); make room and run the same "
-                "command again, it continues where it stopped"
-            ) from error
         digest, size = sha256(temporary), temporary.stat().st_size
     return ShardReceipt(path.name, digest, size, record_bytes, seconds, lengths, counts_K.tolist())
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import itertools
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -48,7 +49,8 @@ def parallel_map(
             yield result
     except BrokenProcessPool:
         raise InputError(
-            "a worker process was killed, most likely for lack of memory; run again with fewer workers"
+            "a worker process was killed: for lack of memory (use fewer workers), or because the calling "
+            "script has no `if __name__ == '__main__':` around its work"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
@@ -56,6 +58,7 @@ def parallel_map(
 
 def _start_worker() -> None:
     threadpoolctl.threadpool_limits(1)  # one thread for each process, or the cores would be oversubscribed
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: the parent reports it, workers just end
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

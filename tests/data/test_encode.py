@@ -284,3 +284,9 @@ def test_a_wrong_pair_field_is_named(pairs, tokenizer_dir, tmp_path, change):
     pairs[2] = dataclasses.replace(pairs[2], fields=pairs[2].fields | change)
     with pytest.raises(InputError, match=f"recording 'r2': field '{next(iter(change))}'"):
         encode(pairs, tokenizer_dir, tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(recordings, tokenizer_dir, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(InputError, match="could not be written"):
+        encode(recordings, tokenizer_dir, tmp_path / "file" / "out")
