@@ -1,0 +1,219 @@
+"""A study directory as one page to read, show and print: report.html."""
+
+import json
+import math
+import os
+import pathlib
+
+import jinja2
+
+from slm_jax.data import open_dataset
+from slm_jax.files import atomic_path, read_json, read_jsonl
+from slm_jax.scaling import Runs, read_runs
+from slm_jax.study import report_numbers as numbers
+from slm_jax.study.report_laws import describe_comparisons, describe_group
+from slm_jax.study.report_media import Clip, read_clips, read_figures
+from slm_jax.tokenizer import read_config
+
+REPORT = "report.html"
+TEMPLATE = "report.html"
+PRIMARY_TASK = "minimal_pairs"
+DATASETS = ("stories", "pairs", "cloze")
+SAME_BUDGET = 1.1  # runs whose compute differs by less than this factor share a budget
+
+
+def write_report(study_dir: str | os.PathLike) -> pathlib.Path:
+    """Writes report.html into a study directory and returns its path; docs/report.md says what is in it.
+
+    The page is one file that loads nothing. plan.json, results.csv and laws.json are needed (InputError when
+    one is missing or broken); whatever else is not there is left out of the page.
+    """
+    study_dir = pathlib.Path(study_dir)
+    page = _environment().get_template(TEMPLATE).render(_content(study_dir))
+    with atomic_path(study_dir / REPORT) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return study_dir / REPORT
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for form in (
+        "count",
+        "power",
+        "significant",
+        "fixed",
+        "interval",
+        "accuracy",
+        "duration",
+        "hours",
+        "words",
+    ):
+        environment.filters[form] = getattr(numbers, form)
+    return environment
+
+
+def _content(study_dir: pathlib.Path) -> dict:
+    """Everything the template shows."""
+    plan, laws = read_json(study_dir / "plan.json"), read_json(study_dir / "laws.json")
+    table = read_runs(study_dir / "results.csv")
+    runs = _run_rows(study_dir, table)
+    datasets = _datasets(study_dir / "data")
+    return {
+        "plan": plan,
+        "config": json.dumps(plan.get("config", {}), indent=2, ensure_ascii=False),
+        "confidence": laws["confidence"],
+        "resamples": laws["resamples"],
+        "groups": [describe_group(name, group) for name, group in laws["groups"].items()],
+        "comparisons": describe_comparisons(laws),
+        "figures": read_figures(study_dir / "figures"),
+        "tasks": list(table.tasks),
+        "runs": runs,
+        "budgets": _budgets(table),
+        "failed": _optional(study_dir / "failed.json", []),
+        "best": _best(study_dir, table, runs),
+        "datasets": datasets,
+        "hours": sum(row["hours"] for data in datasets[:1] for row in data["statistics"].values()),
+        "tokenizer": _tokenizer(study_dir / "tokenizer"),
+        "examples": _examples(study_dir),
+        "timings": _optional(study_dir / "timings.json", {}),
+    }
+
+
+def _optional(path: pathlib.Path, default):
+    return read_json(path) if path.exists() else default
+
+
+def _run_rows(study_dir: pathlib.Path, table: Runs) -> list[dict]:
+    """The rows of results.csv with what each run's summary adds, by compute and size."""
+    rows = []
+    for i, name in enumerate(table.model):
+        summary = _optional(study_dir / "runs" / name / "summary.json", {})
+        unique_tokens = table.unique_tokens_R[i]
+        rows.append(
+            {
+                "name": name,
+                "group": " ".join(part for part in (table.modality[i], table.tokenizer[i]) if part),
+                "params": table.params_R[i],
+                "tokens": table.tokens_R[i],
+                "epochs": summary.get("epochs") or _known(table.tokens_R[i] / unique_tokens),
+                "flops": table.flops_R[i],
+                "loss": table.loss_R[i],
+                "tasks": {task: _accuracy(found, i) for task, found in table.tasks.items()},
+                "tokens_per_second": summary.get("tokens_per_second"),
+                "devices": summary.get("devices"),
+            }
+        )
+    return sorted(rows, key=lambda row: (row["flops"], row["params"]))
+
+
+def _accuracy(task, i: int) -> dict | None:
+    value, low, high = (_known(column[i]) for column in (task.accuracy_R, task.low_R, task.high_R))
+    return None if value is None else {"value": value, "low": low, "high": high}
+
+
+def _known(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
+
+
+def _budgets(table: Runs) -> list[float]:
+    """The distinct compute budgets, each by its smallest run."""
+    budgets = []
+    for flops in sorted(table.flops_R):
+        if not budgets or flops > SAME_BUDGET * budgets[-1]:
+            budgets.append(float(flops))
+    return budgets
+
+
+def _best(study_dir: pathlib.Path, table: Runs, runs: list[dict]) -> dict | None:
+    """The run with the highest accuracy, the one with the lowest loss, and their results on every task."""
+    if not table.tasks:
+        return None
+    task = PRIMARY_TASK if PRIMARY_TASK in table.tasks else next(iter(table.tasks))
+    evaluated = [run for run in runs if run["tasks"][task]]
+    accurate = max(evaluated, key=lambda run: run["tasks"][task]["value"])
+    lowest = min(runs, key=lambda run: run["loss"])
+    models = [accurate] if accurate is lowest else [accurate, lowest]
+    return {
+        "task": task,
+        "accurate": accurate,
+        "lowest": lowest,
+        "models": models,
+        "tables": [_phenomena(study_dir, name, [run["name"] for run in models]) for name in table.tasks],
+    }
+
+
+def _phenomena(study_dir: pathlib.Path, task: str, names: list[str]) -> dict:
+    """Accuracies of a task by phenomenon: rows of {name, pairs, macro, models: [estimate or None]}."""
+    results = [_optional(study_dir / "runs" / name / f"{task}.json", None) for name in names]
+    accuracies = [result["accuracy"] if result else None for result in results]
+    found = list(dict.fromkeys(p for accuracy in accuracies if accuracy for p in accuracy["phenomena"]))
+    rows = []
+    for phenomenon in found if len(found) > 1 else []:
+        models = [accuracy and accuracy["phenomena"].get(phenomenon) for accuracy in accuracies]
+        pairs = next(model["pairs"] for model in models if model)
+        rows.append({"name": phenomenon, "pairs": pairs, "macro": False, "models": models})
+    if found:
+        models = [accuracy and accuracy["macro"] for accuracy in accuracies]
+        pairs = next(result["pairs"] for result in results if result)
+        name = "mean over phenomena" if rows else task
+        rows.append({"name": name, "pairs": pairs, "macro": True, "models": models})
+    return {"task": task, "rows": rows}
+
+
+def _datasets(folder: pathlib.Path) -> list[dict]:
+    rows = []
+    for name in DATASETS:
+        if (folder / name).is_dir():
+            dataset = open_dataset(folder / name)
+            row = {"name": name, "fingerprint": dataset.fingerprint, "statistics": dataset.statistics()}
+            rows.append(row | {"tokenizer_fingerprint": dataset.tokenizer_fingerprint})
+    return rows
+
+
+def _tokenizer(folder: pathlib.Path) -> dict | None:
+    return read_config(folder) if folder.is_dir() else None
+
+
+def _examples(study_dir: pathlib.Path) -> dict:
+    """A story, a pair of each phenomenon and a cloze item as text, and clips of a story and a pair."""
+    text, speech = study_dir / "text", study_dir / "speech"
+    pairs = read_jsonl(text / "pairs.jsonl") if (text / "pairs.jsonl").exists() else []
+    first_pairs = {}
+    for pair in pairs:
+        first_pairs.setdefault(pair["UID"], pair)
+    return {
+        "story": _first_row(text / "stories.jsonl"),
+        "pairs": list(first_pairs.values()),
+        "cloze": _first_row(text / "cloze.jsonl"),
+        "clips": _clips(speech),
+    }
+
+
+def _clips(speech: pathlib.Path) -> list[Clip]:
+    rows = []
+    story = _first_row(speech / "stories/manifest.jsonl")
+    if story:
+        rows.append(("A story", speech / "stories", story))
+    if (speech / "pairs/manifest.jsonl").exists():
+        candidates = read_jsonl(speech / "pairs/manifest.jsonl")
+        same = [row for row in candidates if all(row[k] == candidates[0][k] for k in ("group", "voice"))]
+        for row in sorted(same, key=lambda row: not row["correct"]):
+            phenomenon = numbers.words(row["phenomenon"])
+            title = f"{phenomenon}, the {'good' if row['correct'] else 'bad'} candidate"
+            rows.append((title, speech / "pairs", row))
+    return read_clips(rows)
+
+
+def _first_row(path: pathlib.Path) -> dict | None:
+    """The first row of a JSONL file that may be large, or None when there is no file."""
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8") as file:
+        line = file.readline()
+    return json.loads(line) if line.strip() else None

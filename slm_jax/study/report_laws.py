@@ -1,0 +1,175 @@
+"""The answers of a study in words: claims, laws in numbers, the next decade, and what could not be said."""
+
+import re
+
+from slm_jax.study.report_numbers import MINUS, accuracy, count, fixed, interval, power, significant, words
+
+MARKS = {"supported": "✓", "not supported": "✕", "cannot tell": "?"}
+SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "exponent of C": "exponent"}
+LAW_MEANINGS = {
+    "E": "loss in nats per token that neither size nor data removes",
+    "A": "scale of the term in parameters",
+    "B": "scale of the term in tokens",
+    "alpha": "how fast the loss falls with parameters",
+    "beta": "how fast the loss falls with tokens",
+}
+ABSENT_NAMES = {
+    "loss_law": "Loss law L(N, D) and the compute-optimal size",
+    "compute_law": "Power law of loss in compute",
+    "isoflop": "Loss at equal compute (isoFLOP)",
+    "envelope": "Envelope of the training curves",
+}
+
+
+def describe_group(name: str, group: dict) -> dict:
+    """One group of runs (a modality and tokenizer) as the page shows it."""
+    return {
+        "name": name,
+        "claims": [_claim(claim) for claim in group["claims"]],
+        "laws": _law_tables(group),
+        "decade": _next_decade(group["next_decade"]),
+        "at_bounds": [SYMBOLS.get(key, key) for key in (group["loss_law"] or {}).get("at_bounds", [])],
+        "loss_law": group["loss_law"],
+        "absent": {
+            ABSENT_NAMES.get(key, f"Laws of {words(key)}"): reason for key, reason in group["absent"].items()
+        },
+        "warnings": group["warnings"],
+    }
+
+
+def describe_comparisons(laws: dict) -> list[dict]:
+    """Claims that compare two groups: whose accuracy grows faster with compute, and by how much."""
+    return [
+        {
+            "claim": f"Accuracy grows faster with compute for {row['faster']} than for {row['slower']}",
+            "task": words(row["task"]),
+            "symbol": "ratio of γ",
+            "number": interval(row["gamma_ratio"]),
+            "reading": f"One decade of {row['faster']} compute is worth {interval(row['gamma_ratio'])} decades "
+            f"of {row['slower']} compute.",
+            "why": _why(row["verdict"], "the interval of the ratio does not settle it"),
+            **_verdict(row["verdict"]),
+        }
+        for row in laws["comparisons"]
+    ]
+
+
+def _claim(claim: dict) -> dict:
+    found = claim["estimate"]
+    read = READINGS.get(claim["symbol"])
+    return {
+        "claim": claim["claim"],
+        "task": words(claim["task"] or ""),
+        "symbol": SYMBOLS.get(claim["symbol"], claim["symbol"]),
+        "number": interval(found),
+        "reading": read(found) if read and found else "",
+        "why": _why(claim["verdict"], claim["because"]),
+        **_verdict(claim["verdict"]),
+    }
+
+
+def _verdict(verdict: str) -> dict:
+    return {"verdict": verdict, "mark": MARKS.get(verdict, ""), "look": verdict.replace(" ", "-")}
+
+
+def _why(verdict: str, because: str) -> str:
+    if verdict == "supported":
+        return "The whole interval lies on the side of the claim."
+    if verdict == "not supported":
+        return f"The whole interval speaks against it: {_typeset(because)}."
+    return f"These runs do not decide it: {_typeset(because)}."
+
+
+def _typeset(text: str) -> str:
+    """Greek letters and minus signs in a sentence written in ASCII."""
+    text = re.sub(r"\b(alpha|beta|gamma)\b", lambda match: SYMBOLS[match[0]], text)
+    return re.sub(r"(?<![\w-])-(?=\d)", MINUS, text)
+
+
+def _tenfold(exponent: dict) -> str:
+    """The factor that ten times the compute brings, with its interval."""
+    return interval({end: None if number is None else 10**number for end, number in exponent.items()})
+
+
+READINGS = {
+    "exponent of C": lambda found: f"Ten times the compute multiplies the loss by {_tenfold(found)}.",
+    "a": lambda found: f"Ten times the compute is best spent on {_tenfold(found)} times the parameters.",
+    "r": lambda found: (
+        f"Differences in loss account for {found['value'] ** 2:.0%} of the differences in accuracy "
+        "between runs (r²)."
+    ),
+    "gamma": lambda found: f"Ten times the compute multiplies accuracy by {_tenfold(found)}.",
+}
+
+
+def _law_tables(group: dict) -> list[dict]:
+    """Tables of {title, note, rows: [(symbol, meaning, number)]}."""
+    tables = []
+    law = group["loss_law"]
+    if law:
+        rows = [(SYMBOLS.get(key, key), text, interval(law[key])) for key, text in LAW_MEANINGS.items()]
+        note = f"{law['starts_at_optimum']:,} of {law['starts']:,} starts of the fit reached this optimum."
+        tables.append({"title": "Loss law L(N, D) = E + A/Nᵅ + B/Dᵝ", "note": note, "rows": rows})
+    allocation = _allocation_rows(group)
+    if allocation:
+        note = (
+            "The same question answered three ways; where they differ, trust none to more than their spread."
+        )
+        tables.append({"title": "Best size for a budget, N ∝ Cᵃ", "note": note, "rows": allocation})
+    power_law = group["compute_law"]
+    if power_law:
+        rows = [("exponent", f"of compute, through {power_law['runs']} frontier runs")]
+        rows = [
+            (*rows[0], interval(power_law["exponent"])),
+            ("R²", "of the line", fixed(power_law["r_squared"])),
+        ]
+        tables.append({"title": "Loss along the frontier, L ∝ Cˣ", "note": "", "rows": rows})
+    for name, task in group["tasks"].items():
+        if task:
+            tables.append({"title": f"Accuracy on {words(name)}", "note": "", "rows": _task_rows(task)})
+    return tables
+
+
+def _allocation_rows(group: dict) -> list[tuple]:
+    frontier, isoflop, envelope = group["frontier"], group["isoflop"], group["envelope"]
+    rows = []
+    if frontier:
+        rows.append(("a", "by the loss law", interval(frontier["a"])))
+        rows.append(("b", "for tokens, D ∝ Cᵇ, by the loss law", interval(frontier["b"])))
+    if isoflop and isoflop["exponent"]:
+        budgets = sum(1 for budget in isoflop["budgets"] if budget["inside"])
+        rows.append(("a", f"by isoFLOP parabolas ({budgets} budgets)", interval(isoflop["exponent"])))
+    if envelope:
+        rows.append(("a", f"by the envelope of {envelope['curves']} curves", interval(envelope["exponent"])))
+    return rows
+
+
+def _task_rows(task: dict) -> list[tuple]:
+    correlation = task["correlation"]
+    low, high = (fixed(number) for number in correlation["fisher"])
+    rows = [
+        ("r", f"correlation with loss, {task['runs']} runs", interval(correlation)),
+        ("r", "the same, interval by Fisher’s z", f"{significant(correlation['value'])} [{low}, {high}]"),
+        ("slope", "accuracy per nat of loss", interval(task["line"]["slope"])),
+    ]
+    if task["compute"]:
+        meaning = f"accuracy ∝ Cᵞ, through {task['compute']['runs']} frontier runs"
+        rows.append(("γ", meaning, interval(task["compute"]["exponent"])))
+    return rows
+
+
+def _next_decade(decade: dict) -> dict:
+    """Ten times the largest compute: rows of (what, prediction, by which law)."""
+    rows = []
+    best = decade["by_loss_law"]
+    if best:
+        rows.append(("Parameters", interval(best["params"], count), "loss law"))
+        rows.append(("Tokens", interval(best["tokens"], count), "loss law"))
+        rows.append(("Loss (nats per token)", interval(best["loss"]), "loss law"))
+    if decade["loss_by_compute_law"]:
+        number = interval(decade["loss_by_compute_law"])
+        rows.append(("Loss (nats per token)", number, "power law of the frontier"))
+    for task, found in decade["accuracy"].items():
+        number = accuracy(found)
+        rows.append((f"Accuracy, {words(task)}", number, "power law of the frontier"))
+    return {"flops": power(decade["flops"]), "rows": rows}
