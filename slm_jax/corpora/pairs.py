@@ -2,6 +2,10 @@
 
 A phenomenon's pairs come in sides (singular and plural, feminine and masculine, ...) of which equal numbers
 are taken: what is right on one side is wrong on the other, so a liking for one word gains nothing by itself.
+
+Where English allows it the place stands in front, so that little speech follows the words that differ:
+whatever follows is shifted by parts of a frame between the two recordings, which adds noise to the
+comparison.
 """
 
 import random
@@ -10,7 +14,6 @@ from collections.abc import Callable, Hashable, Iterator
 from itertools import product
 from typing import NamedTuple
 
-from slm_jax.corpora import sentences
 from slm_jax.corpora.held_out import is_held_out
 from slm_jax.corpora.lexicon import (
     ADJECTIVES,
@@ -30,12 +33,13 @@ from slm_jax.corpora.lexicon import (
     TRANSITIVE_VERBS,
     other,
 )
-from slm_jax.corpora.sentences import noun_phrase
+from slm_jax.corpora.sentences import near, noun_phrase, sentence
 from slm_jax.errors import InputError
 
 NUMBERS = ("singular", "plural")
 TENSES = ("present", "past")
 GENDERS = ("feminine", "masculine")
+PLACES = tuple(place for topic in TOPICS.values() for place in topic.places)
 
 
 class Pair(NamedTuple):
@@ -45,17 +49,14 @@ class Pair(NamedTuple):
 
 
 def subject_verb_agreement() -> Iterator[Pair]:
-    """The foxes are (is) hungry near the river."""
-    for topic in TOPICS.values():
-        for creature, adjective, place, number, tense in product(
-            topic.creatures, ADJECTIVES, topic.places, NUMBERS, TENSES
-        ):
-            subject = noun_phrase("the", creature, number)
-            yield Pair(
-                (number, tense),
-                sentences.state(subject, BE[tense, number], adjective, place),
-                sentences.state(subject, BE[tense, other(number)], adjective, place),
-            )
+    """Near the river the foxes are (is) hungry."""
+    for creature, adjective, place, number, tense in _states(TENSES):
+        subject = noun_phrase("the", creature, number)
+        yield Pair(
+            (number, tense),
+            sentence(near(place), subject, BE[tense, number], adjective),
+            sentence(near(place), subject, BE[tense, other(number)], adjective),
+        )
 
 
 def agreement_across_pp() -> Iterator[Pair]:
@@ -64,35 +65,33 @@ def agreement_across_pp() -> Iterator[Pair]:
         for creature, thing, adjective, number, tense in product(
             topic.creatures, topic.things, ADJECTIVES, NUMBERS, TENSES
         ):
-            subject = noun_phrase("the", creature, number)
-            modifier = noun_phrase("the", thing, other(number))
+            subject = (
+                f"{noun_phrase('the', creature, number)} behind {noun_phrase('the', thing, other(number))}"
+            )
             yield Pair(
                 (number, tense),
-                sentences.state_across_pp(subject, modifier, BE[tense, number], adjective),
-                sentences.state_across_pp(subject, modifier, BE[tense, other(number)], adjective),
+                sentence(subject, BE[tense, number], adjective),
+                sentence(subject, BE[tense, other(number)], adjective),
             )
 
 
 def anaphor_gender_agreement() -> Iterator[Pair]:
-    """Mary saw herself (himself) near the river."""
-    for (hero, gender), verb, topic in product(HEROES.items(), REFLEXIVE_VERBS, TOPICS.values()):
-        for place in topic.places:
-            yield Pair(
-                gender,
-                sentences.transitive(hero, verb, REFLEXIVE[gender], place),
-                sentences.transitive(hero, verb, REFLEXIVE[other(gender)], place),
-            )
+    """Near the river Mary saw herself (himself)."""
+    for (hero, gender), verb, place in product(HEROES.items(), REFLEXIVE_VERBS, PLACES):
+        yield Pair(
+            gender,
+            sentence(near(place), hero, verb, REFLEXIVE[gender]),
+            sentence(near(place), hero, verb, REFLEXIVE[other(gender)]),
+        )
 
 
 def determiner_noun_agreement() -> Iterator[Pair]:
-    """Mary found these (this) roses near the pond."""
+    """Near the pond Mary found these (this) roses."""
     for hero, verb, patient, place, number in _actions():
         yield Pair(
             number,
-            sentences.transitive(hero, verb, noun_phrase(DEMONSTRATIVE[number], patient, number), place),
-            sentences.transitive(
-                hero, verb, noun_phrase(DEMONSTRATIVE[other(number)], patient, number), place
-            ),
+            sentence(near(place), hero, verb, noun_phrase(DEMONSTRATIVE[number], patient, number)),
+            sentence(near(place), hero, verb, noun_phrase(DEMONSTRATIVE[other(number)], patient, number)),
         )
 
 
@@ -100,75 +99,63 @@ def word_order() -> Iterator[Pair]:
     """Mary found the roses near the pond (Mary found roses the near the pond)."""
     for hero, verb, patient, place, number in _actions():
         noun = getattr(patient, number)
-        good = sentences.transitive(hero, verb, f"the {noun}", place)
-        yield Pair(
-            "verb after object", good, sentences.sentence(f"{hero} the {noun} {verb} near the {place}")
-        )
-        yield Pair("article after noun", good, sentences.transitive(hero, verb, f"{noun} the", place))
-        yield Pair(
-            "preposition after place", good, sentences.sentence(f"{hero} {verb} the {noun} the {place} near")
-        )
+        good = sentence(hero, verb, "the", noun, near(place))
+        yield Pair("verb after object", good, sentence(hero, "the", noun, verb, near(place)))
+        yield Pair("article after noun", good, sentence(hero, verb, noun, "the", near(place)))
+        yield Pair("preposition after place", good, sentence(hero, verb, "the", noun, "the", place, "near"))
 
 
 def tense_time_adverb() -> Iterator[Pair]:
-    """Yesterday (tomorrow) the foxes were hungry near the river; tomorrow (yesterday) they will be."""
-    for topic in TOPICS.values():
-        for creature, adjective, place, number in product(topic.creatures, ADJECTIVES, topic.places, NUMBERS):
-            subject = noun_phrase("the", creature, number)
-            was = BE["past", number]
-            yield Pair(
-                "past",
-                sentences.state_in_time(PAST_ADVERB, subject, was, adjective, place),
-                sentences.state_in_time(FUTURE_ADVERB, subject, was, adjective, place),
-            )
-            yield Pair(
-                "future",
-                sentences.state_in_time(FUTURE_ADVERB, subject, FUTURE, adjective, place),
-                sentences.state_in_time(PAST_ADVERB, subject, FUTURE, adjective, place),
-            )
+    """Near the river the foxes were hungry yesterday (tomorrow), or will be tomorrow (yesterday)."""
+    for creature, adjective, place, number, side in _states(("past", "future")):
+        subject = noun_phrase("the", creature, number)
+        verb = BE["past", number] if side == "past" else FUTURE
+        right, wrong = (PAST_ADVERB, FUTURE_ADVERB) if side == "past" else (FUTURE_ADVERB, PAST_ADVERB)
+        yield Pair(
+            side,
+            sentence(near(place), subject, verb, adjective, right),
+            sentence(near(place), subject, verb, adjective, wrong),
+        )
 
 
 def argument_structure() -> Iterator[Pair]:
-    """Mary found (slept) the roses near the pond; Mary slept (found) near the pond."""
-    for (hero, verb, patient, place, number), intransitive_verb in product(_actions(), INTRANSITIVE_VERBS):
-        patient_phrase = noun_phrase("the", patient, number)
+    """Near the pond Mary found (slept) the roses; Mary slept (found) near the pond."""
+    for (hero, verb, patient, place, number), intransitive in product(_actions(), INTRANSITIVE_VERBS):
+        phrase = noun_phrase("the", patient, number)
         yield Pair(
             "transitive",
-            sentences.transitive(hero, verb, patient_phrase, place),
-            sentences.transitive(hero, intransitive_verb, patient_phrase, place),
+            sentence(near(place), hero, verb, phrase),
+            sentence(near(place), hero, intransitive, phrase),
         )
-    for hero, verb, transitive_verb, topic in product(
-        HEROES, INTRANSITIVE_VERBS, TRANSITIVE_VERBS, TOPICS.values()
-    ):
-        for place in topic.places:
-            yield Pair(
-                "intransitive",
-                sentences.intransitive(hero, verb, place),
-                sentences.intransitive(hero, transitive_verb, place),
-            )
+    for hero, verb, transitive, place in product(HEROES, INTRANSITIVE_VERBS, TRANSITIVE_VERBS, PLACES):
+        yield Pair("intransitive", sentence(hero, verb, near(place)), sentence(hero, transitive, near(place)))
 
 
 def pronoun_case() -> Iterator[Pair]:
-    """She (her) found the roses near the pond; the foxes followed her (she) near the river."""
+    """Near the pond she (her) found the roses; near the river the foxes followed her (she)."""
     for topic in TOPICS.values():
-        for gender, verb, patient, place, number in product(
-            GENDERS, TRANSITIVE_VERBS, topic.creatures + topic.things, topic.places, NUMBERS
-        ):
-            phrase = noun_phrase("the", patient, number)
-            yield Pair(
-                ("subject", gender),
-                sentences.transitive(SUBJECT_PRONOUN[gender], verb, phrase, place),
-                sentences.transitive(OBJECT_PRONOUN[gender], verb, phrase, place),
-            )
-        for gender, verb, creature, place, number in product(
-            GENDERS, MEETING_VERBS, topic.creatures, topic.places, NUMBERS
-        ):
-            phrase = noun_phrase("the", creature, number)
-            yield Pair(
-                ("object", gender),
-                sentences.transitive(phrase, verb, OBJECT_PRONOUN[gender], place),
-                sentences.transitive(phrase, verb, SUBJECT_PRONOUN[gender], place),
-            )
+        for gender, place, number in product(GENDERS, topic.places, NUMBERS):
+            subject, object_ = SUBJECT_PRONOUN[gender], OBJECT_PRONOUN[gender]
+            for verb, patient in product(TRANSITIVE_VERBS, topic.creatures + topic.things):
+                phrase = noun_phrase("the", patient, number)
+                yield Pair(
+                    ("subject", gender),
+                    sentence(near(place), subject, verb, phrase),
+                    sentence(near(place), object_, verb, phrase),
+                )
+            for verb, creature in product(MEETING_VERBS, topic.creatures):
+                phrase = noun_phrase("the", creature, number)
+                yield Pair(
+                    ("object", gender),
+                    sentence(near(place), phrase, verb, object_),
+                    sentence(near(place), phrase, verb, subject),
+                )
+
+
+def _states(tenses: tuple[str, ...]) -> Iterator[tuple]:
+    """Every (creature, adjective, place, number, tense) a state can have."""
+    for topic in TOPICS.values():
+        yield from product(topic.creatures, ADJECTIVES, topic.places, NUMBERS, tenses)
 
 
 def _actions() -> Iterator[tuple]:

@@ -5,9 +5,10 @@ import random
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from slm_jax.corpora import lexicon, sentences
+from slm_jax.corpora import lexicon
 from slm_jax.corpora.held_out import is_held_out
 from slm_jax.corpora.lexicon import Gender, Noun, Number, Topic
+from slm_jax.corpora.sentences import near, noun_phrase, sentence
 
 
 class Cast(NamedTuple):
@@ -57,65 +58,68 @@ def _determiner(rng: random.Random, number: Number) -> str:
 
 
 def _creature(rng: random.Random, cast: Cast) -> str:
-    return sentences.noun_phrase(_determiner(rng, cast.creature_number), cast.creature, cast.creature_number)
+    return noun_phrase(_determiner(rng, cast.creature_number), cast.creature, cast.creature_number)
 
 
 def _thing(rng: random.Random, cast: Cast) -> str:
-    return sentences.noun_phrase(_determiner(rng, cast.thing_number), cast.thing, cast.thing_number)
+    return noun_phrase(_determiner(rng, cast.thing_number), cast.thing, cast.thing_number)
 
 
 def _be(rng: random.Random, number: Number) -> str:
     return lexicon.BE[rng.choice(("present", "past")), number]
 
 
-def _place(rng: random.Random, cast: Cast) -> str | None:
-    return rng.choice((cast.place, None))
+def _placed(rng: random.Random, cast: Cast, *clause: str) -> str:
+    """The clause with the place in front or at the end, or without it."""
+    place = near(cast.place)
+    return sentence(*rng.choice(((place, *clause), (place, *clause), (*clause, place), clause)))
 
 
 def _creature_state(rng: random.Random, cast: Cast) -> str:
     verb = _be(rng, cast.creature_number)
-    return sentences.state(_creature(rng, cast), verb, rng.choice(lexicon.ADJECTIVES), _place(rng, cast))
+    return _placed(rng, cast, _creature(rng, cast), verb, rng.choice(lexicon.ADJECTIVES))
 
 
 def _creature_state_across_pp(rng: random.Random, cast: Cast) -> str:
     verb = _be(rng, cast.creature_number)
     adjective = rng.choice(lexicon.ADJECTIVES)
-    return sentences.state_across_pp(_creature(rng, cast), _thing(rng, cast), verb, adjective)
+    return sentence(_creature(rng, cast), "behind", _thing(rng, cast), verb, adjective)
 
 
 def _state_in_time(rng: random.Random, cast: Cast) -> str:
     subject, number = rng.choice(((cast.hero, "singular"), (_creature(rng, cast), cast.creature_number)))
-    adverb, verb = rng.choice(
-        ((lexicon.PAST_ADVERB, lexicon.BE["past", number]), (lexicon.FUTURE_ADVERB, lexicon.FUTURE))
+    verb, adverb = rng.choice(
+        ((lexicon.BE["past", number], lexicon.PAST_ADVERB), (lexicon.FUTURE, lexicon.FUTURE_ADVERB))
     )
-    return sentences.state_in_time(adverb, subject, verb, rng.choice(lexicon.ADJECTIVES), _place(rng, cast))
+    return _placed(rng, cast, subject, verb, rng.choice(lexicon.ADJECTIVES), adverb)
 
 
 def _hero_reflexive(rng: random.Random, cast: Cast) -> str:
     verb = rng.choice(lexicon.REFLEXIVE_VERBS)
-    return sentences.transitive(cast.hero, verb, lexicon.REFLEXIVE[cast.gender], _place(rng, cast))
+    return _placed(rng, cast, cast.hero, verb, lexicon.REFLEXIVE[cast.gender])
+
+
+def _action(rng: random.Random, cast: Cast, hero: str) -> tuple[str, ...]:
+    patient = rng.choice((_creature, _thing))(rng, cast)
+    return hero, rng.choice(lexicon.TRANSITIVE_VERBS), patient
 
 
 def _hero_acts(rng: random.Random, cast: Cast) -> str:
-    verb = rng.choice(lexicon.TRANSITIVE_VERBS)
-    patient = rng.choice((_creature, _thing))(rng, cast)
-    return sentences.transitive(cast.hero, verb, patient, cast.place)
+    clause, place = _action(rng, cast, cast.hero), near(cast.place)
+    return sentence(*rng.choice(((place, *clause), (*clause, place))))
 
 
 def _pronoun_acts(rng: random.Random, cast: Cast) -> str:
-    verb = rng.choice(lexicon.TRANSITIVE_VERBS)
-    patient = rng.choice((_creature, _thing))(rng, cast)
-    return sentences.transitive(lexicon.SUBJECT_PRONOUN[cast.gender], verb, patient, _place(rng, cast))
+    return _placed(rng, cast, *_action(rng, cast, lexicon.SUBJECT_PRONOUN[cast.gender]))
 
 
 def _hero_moves(rng: random.Random, cast: Cast) -> str:
-    return sentences.intransitive(cast.hero, rng.choice(lexicon.INTRANSITIVE_VERBS), cast.place)
+    return _placed(rng, cast, cast.hero, rng.choice(lexicon.INTRANSITIVE_VERBS))
 
 
 def _creature_meets_pronoun(rng: random.Random, cast: Cast) -> str:
     verb = rng.choice(lexicon.MEETING_VERBS)
-    pronoun = lexicon.OBJECT_PRONOUN[cast.gender]
-    return sentences.transitive(_creature(rng, cast), verb, pronoun, _place(rng, cast))
+    return _placed(rng, cast, _creature(rng, cast), verb, lexicon.OBJECT_PRONOUN[cast.gender])
 
 
 # A story does not begin with a pronoun, and its last sentence names its topic twice.
