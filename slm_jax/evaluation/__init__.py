@@ -1,6 +1,7 @@
 """Likelihood scoring of spoken minimal pairs, accuracy with intervals, and held-out loss."""
 
 from slm_jax.evaluation.accuracy import PairScores, Question, grade, pair_scores, pose_questions
+from slm_jax.evaluation.compare import compare
 from slm_jax.evaluation.evaluate import Run, evaluate, open_run, write_result
 from slm_jax.evaluation.heldout import HeldoutLoss, heldout_loss
 from slm_jax.evaluation.intervals import summarize, summarize_difference
@@ -12,6 +13,7 @@ __all__ = [
     "PairScores",
     "Question",
     "Run",
+    "compare",
     "evaluate",
     "format_table",
     "grade",

@@ -22,6 +22,10 @@ class Question:
     good: int
     bad: tuple[int, ...]
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.phenomenon, self.group
+
 
 @dataclasses.dataclass(frozen=True)
 class PairScores:
@@ -61,9 +65,8 @@ def grade(questions: Sequence[Question], score_C: np.ndarray) -> np.ndarray:
     return np.where(is_tie_Q, 0.5, (good_Q > best_bad_Q).astype(float))
 
 
-def pair_scores(questions: Sequence[Question], points_Q: np.ndarray) -> PairScores:
-    """A pair's score is the mean of its points over voices."""
-    keys = [(question.phenomenon, question.group) for question in questions]
+def pair_scores(keys: Sequence[tuple[str, str]], points_Q: np.ndarray) -> PairScores:
+    """A pair's score is the mean of its points over voices; `keys` are the questions' (phenomenon, group)."""
     pairs = sorted(set(keys))
     place = {pair: index for index, pair in enumerate(pairs)}
     pair_Q = np.array([place[key] for key in keys])

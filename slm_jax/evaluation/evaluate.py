@@ -92,7 +92,7 @@ def evaluate(
         mesh=run.mesh,
     )
     points_Q = grade(questions, loglik_C / units_C if normalization == "mean" else loglik_C)
-    scores = pair_scores(questions, points_Q)
+    scores = pair_scores([question.pair for question in questions], points_Q)
     result = {
         "task": task,
         "accuracy": summarize(scores, seed=seed),

@@ -67,13 +67,13 @@ def score_candidates(
 
 
 def bucket_length(length: int, context: int) -> int:
-    """The padded length for a sequence: multiples of 16, each the least one over 1.25 times the one before.
+    """The padded length for a sequence: multiples of 16, each the least at 1.25 times the one before or over.
 
     Near-geometric steps bound padding and keep the number of compiled shapes logarithmic in the context.
     """
     bucket = LENGTH_MULTIPLE
     while bucket < length:
-        bucket = -(-int(bucket * LENGTH_GROWTH + 1) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+        bucket = -(-int(bucket * LENGTH_GROWTH) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
     return min(bucket, context)
 
 

@@ -29,6 +29,7 @@ def stream_of(rows) -> np.ndarray:
     return np.concatenate([[*row, EOS] for row in rows])
 
 
+@settings(deadline=None)
 @given(records, st.integers(1, 4), st.integers(1, 17))
 def test_windows_hold_the_stream_in_order(rows, batch, context):
     stream = stream_of(rows)

@@ -46,7 +46,7 @@ def test_identical_sequences_score_identically():
     rng = np.random.default_rng(1)
     units = [rng.integers(0, K, length) for length in rng.integers(1, CONTEXT, 40)]
     loglik_C, _ = score_candidates(
-        model, units + [u.astype(np.uint16) for u in units[::-1]], **IDS, batch_tokens=64
+        MODEL, units + [u.astype(np.uint16) for u in units[::-1]], **IDS, batch_tokens=64
     )
     np.testing.assert_array_equal(loglik_C[:40], loglik_C[40:][::-1])
 
@@ -73,6 +73,7 @@ def test_models_of_one_size_share_compiled_functions():
     assert likelihood._next_token_loglik._cache_size() == before + 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2050))
 def test_buckets_hold_the_sequence_within_the_context_and_waste_little(length):
     bucket = bucket_length(length, 2050)
