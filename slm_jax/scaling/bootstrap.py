@@ -4,7 +4,9 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-MIN_SPARE_RUNS = 2  # beyond one a parameter
+PLAIN_TAIL = (1 - CONFIDENCE) / 2
+MIN_SPARE_RUNS = 2  # beyond one a parameter: with fewer, resampling says next to nothing
+MIN_SAMPLES = 20
 
 Estimate = dict  # {"value": float, "low": float | None, "high": float | None}
 
@@ -14,19 +16,33 @@ def resample_counts(runs: int, resamples: int, rng: np.random.Generator) -> np.n
     return rng.multinomial(runs, np.full(runs, 1.0 / runs), size=resamples).astype(float)
 
 
-def estimate(value: float, samples_B: np.ndarray, runs: int, parameters: int) -> Estimate:
-    """An estimate with its 95 % expanded percentile interval (Hesterberg 2015, section 5.2).
+def expanded_tail(runs: int, parameters: int) -> float | None:
+    """Share of resamples beyond each end of the 95 % expanded percentile interval (Hesterberg 2015).
 
-    The plain percentile interval is too narrow for a dozen runs: resampling R runs to fit P parameters loses
-    the factor sqrt((R - P) / R) and takes normal for Student quantiles. The expanded one reads the
-    percentiles further out to make up for both. There is no interval (low and high None) with fewer than two
-    runs to spare, where resampling says next to nothing, or when half of the resamples gave no value.
+    For averages and lines through few points the plain percentile interval is too narrow: resampling R runs
+    to fit P parameters loses the factor sqrt((R - P) / R) and takes normal for Student quantiles. Reading the
+    percentiles further out makes up for both. None when there are too few runs for any interval.
+    """
+    spare = runs - parameters
+    if spare < MIN_SPARE_RUNS:
+        return None
+    student = stats.t.ppf(0.5 + CONFIDENCE / 2, spare)
+    return float(stats.norm.cdf(-np.sqrt(runs / spare) * student))
+
+
+def plain_tail(runs: int, parameters: int) -> float | None:
+    """Share of resamples beyond each end of the plain percentile interval; None with too few runs."""
+    return PLAIN_TAIL if runs - parameters >= MIN_SPARE_RUNS else None
+
+
+def estimate(value: float, samples_B: np.ndarray, tail: float | None) -> Estimate:
+    """An estimate with the interval that leaves the share `tail` of its resamples beyond each end.
+
+    The interval is widened to hold the estimate where it does not. There is none (low and high None) without
+    a tail, or when most resamples gave no value.
     """
     finite_B = samples_B[np.isfinite(samples_B)]
-    spare = runs - parameters
-    if spare < MIN_SPARE_RUNS or len(finite_B) < 0.5 * len(samples_B) or len(finite_B) < 20:
+    if tail is None or len(finite_B) < max(0.5 * len(samples_B), MIN_SAMPLES):
         return {"value": float(value), "low": None, "high": None}
-    student = stats.t.ppf(0.5 + CONFIDENCE / 2, spare)
-    tail = stats.norm.cdf(-np.sqrt(runs / spare) * student)
     low, high = np.quantile(finite_B, [tail, 1 - tail])
     return {"value": float(value), "low": float(min(low, value)), "high": float(max(high, value))}

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from slm_jax.scaling.bootstrap import estimate, resample_counts
+from slm_jax.scaling.bootstrap import estimate, expanded_tail, resample_counts
 from slm_jax.scaling.downstream import frontier_accuracy
 from slm_jax.scaling.power_law import fit_lines
 from slm_jax.scaling.table import Runs
@@ -28,10 +28,10 @@ def compare_groups(groups: dict[str, Runs], resamples: int, rng: np.random.Gener
             if not (np.isfinite(fast_B[0]) and slow_B[0] > 0):
                 continue
             samples_B = fast_B[1:] / slow_B[1:]
-            slow = estimate(slow_B[0], slow_B[1:], slow_runs, 2)
+            slow = estimate(slow_B[0], slow_B[1:], expanded_tail(slow_runs, 2))
             if slow["low"] is None or slow["low"] <= 0:
                 samples_B = np.full_like(samples_B, np.nan)
-            ratio = estimate(fast_B[0] / slow_B[0], samples_B, min(slow_runs, fast_runs), 2)
+            ratio = estimate(fast_B[0] / slow_B[0], samples_B, expanded_tail(min(slow_runs, fast_runs), 2))
             rows.append(
                 {
                     "task": task,

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from slm_jax.scaling.bootstrap import CONFIDENCE, estimate
+from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, expanded_tail
 from slm_jax.scaling.frontier import on_frontier
 from slm_jax.scaling.power_law import fit_lines, fit_power_law
 from slm_jax.scaling.table import Runs
@@ -42,17 +42,18 @@ def fit_task(runs: Runs, name: str, counts_BxR, flops_P, rng: np.random.Generato
     weight_BxR = np.concatenate([np.ones((1, len(runs))), counts_BxR]) * known_R
     correlation_B = _correlations(runs.loss_R, accuracy_R, weight_BxR)
     intercept_B, slope_B = fit_lines(runs.loss_R, accuracy_R, weight_BxR)
+    tail = expanded_tail(points, 2)
     return {
         "runs": points,
         "correlation": {
-            **estimate(correlation_B[0], correlation_B[1:], points, 2),
+            **estimate(correlation_B[0], correlation_B[1:], tail),
             "fisher": _fisher_interval(correlation_B[0], points),
         },
         "line": {
-            "intercept": estimate(intercept_B[0], intercept_B[1:], points, 2),
-            "slope": estimate(slope_B[0], slope_B[1:], points, 2),
+            "intercept": estimate(intercept_B[0], intercept_B[1:], tail),
+            "slope": estimate(slope_B[0], slope_B[1:], tail),
             "points": [
-                {"loss": float(loss), **estimate(line_B[0], line_B[1:], points, 2)}
+                {"loss": float(loss), **estimate(line_B[0], line_B[1:], tail)}
                 for loss in np.linspace(runs.loss_R[known_R].min(), runs.loss_R[known_R].max(), LINE_POINTS)
                 for line_B in [intercept_B + slope_B * loss]
             ],

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slm_jax.scaling.bootstrap import Estimate, estimate
+from slm_jax.scaling.bootstrap import Estimate, estimate, expanded_tail
 
 POINTS = 200
 
@@ -53,7 +53,7 @@ def fit_envelope(curves: Curves, resamples: int, rng: np.random.Generator) -> Es
     for _ in range(resamples):
         rows = np.unique(rng.integers(len(curves), size=len(curves)))
         samples.append(_slope(log_c_P, curve_CxP[rows], params_C[rows]))
-    return estimate(value, np.array(samples), len(curves), 2) if np.isfinite(value) else None
+    return estimate(value, np.array(samples), expanded_tail(len(curves), 2)) if np.isfinite(value) else None
 
 
 def _slope(log_c_P, curve_CxP, params_C) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slm_jax.scaling.bootstrap import estimate
+from slm_jax.scaling.bootstrap import estimate, expanded_tail
 from slm_jax.scaling.frontier import SAME_BUDGET
 from slm_jax.scaling.power_law import fit_lines
 
@@ -11,9 +11,13 @@ MIN_SIZES = 3
 
 def shared_budgets(params_R: np.ndarray, flops_R: np.ndarray) -> list[np.ndarray]:
     """Rows of each compute budget that at least three sizes share, by increasing compute."""
-    order = np.argsort(flops_R, kind="stable")
-    breaks = np.flatnonzero(np.diff(np.log(flops_R[order])) > np.log(SAME_BUDGET)) + 1
-    return [rows for rows in np.split(order, breaks) if len(np.unique(params_R[rows])) >= MIN_SIZES]
+    budgets, least = [], 0.0
+    for row in np.argsort(flops_R, kind="stable"):
+        if flops_R[row] > least * SAME_BUDGET:
+            budgets.append([])
+            least = flops_R[row]
+        budgets[-1].append(row)
+    return [np.array(rows) for rows in budgets if len(np.unique(params_R[rows])) >= MIN_SIZES]
 
 
 def fit_isoflop(params_R, flops_R, loss_R, counts_BxR) -> dict | None:
@@ -40,15 +44,15 @@ def fit_isoflop(params_R, flops_R, loss_R, counts_BxR) -> dict | None:
         depth_B = bowl_Bx3[:, 2] + place_B * (bowl_Bx3[:, 1] + place_B * bowl_Bx3[:, 0])
         inside = bool(np.isfinite(place_B[0]))
         flops = float(np.exp(np.log(flops_R[rows]).mean()))
+        tail = expanded_tail(len(rows), 3)
+        size_B, loss_B = np.exp(center + place_B), np.exp(depth_B)
         found.append(
             {
                 "flops": flops,
                 "runs": len(rows),
                 "inside": inside,
-                "params": estimate(np.exp(center + place_B[0]), np.exp(center + place_B[1:]), len(rows), 3)
-                if inside
-                else None,
-                "loss": estimate(np.exp(depth_B[0]), np.exp(depth_B[1:]), len(rows), 3) if inside else None,
+                "params": estimate(size_B[0], size_B[1:], tail) if inside else None,
+                "loss": estimate(loss_B[0], loss_B[1:], tail) if inside else None,
                 "parabola": {"center": float(center), "coefficients": [float(c) for c in bowl_Bx3[0]]},
             }
         )
@@ -62,9 +66,7 @@ def _fit_parabolas(x_R, y_R, weight_BxR) -> np.ndarray:
     powers_Rx3 = np.stack([x_R**2, x_R, np.ones_like(x_R)], axis=1)
     normal_Bx3x3 = np.einsum("br,ri,rj->bij", weight_BxR, powers_Rx3, powers_Rx3)
     right_Bx3 = weight_BxR @ (powers_Rx3 * y_R[:, None])
-    x_first = {x: i for i, x in reversed(list(enumerate(x_R)))}
-    distinct_B = sum((weight_BxR[:, x_R == x].sum(axis=1) > 0).astype(int) for x in x_first)
-    enough_B = distinct_B >= 3
+    enough_B = sum(weight_BxR[:, x_R == x].any(axis=1).astype(int) for x in np.unique(x_R)) >= 3
     normal_Bx3x3[~enough_B] = np.eye(3)
     bowl_Bx3 = np.linalg.solve(normal_Bx3x3, right_Bx3[..., None])[..., 0]
     return np.where(enough_B[:, None], bowl_Bx3, np.nan)
@@ -80,4 +82,4 @@ def _exponent(minima: list, runs: int):
         fit_lines(log_c_M[ok], log_n_M[ok], np.ones((1, ok.sum())))[1][0] if ok.sum() >= 2 else np.nan
         for log_n_M, ok in zip(log_n_BxM, np.isfinite(log_n_BxM), strict=True)
     ]
-    return estimate(slopes[0], np.array(slopes[1:]), runs, 3 * len(minima))
+    return estimate(slopes[0], np.array(slopes[1:]), expanded_tail(runs, 3 * len(minima)))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, resample_counts
+from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, plain_tail, resample_counts
 from slm_jax.scaling.cautions import law_warnings, table_warnings
 from slm_jax.scaling.compare import compare_groups
 from slm_jax.scaling.downstream import MIN_RUNS as MIN_TASK_RUNS
@@ -106,7 +106,8 @@ def _fit_group(runs: Runs, rng: np.random.Generator, resamples: int, curves: Cur
 
 def _loss_law(law: LossLawFit, runs: int) -> dict:
     parameters = {
-        name: estimate(law.law_5[i], law.law_Bx5[:, i], runs, len(NAMES)) for i, name in enumerate(NAMES)
+        name: estimate(law.law_5[i], law.law_Bx5[:, i], plain_tail(runs, len(NAMES)))
+        for i, name in enumerate(NAMES)
     }
     return {
         **parameters,
@@ -120,7 +121,7 @@ def _loss_law(law: LossLawFit, runs: int) -> dict:
 
 def _frontier(law: LossLawFit, runs: int, flops_P: np.ndarray, most: float) -> dict:
     def interval(value, samples_B):
-        return estimate(value, samples_B, runs, len(NAMES))
+        return estimate(value, samples_B, plain_tail(runs, len(NAMES)))
 
     alpha_B, beta_B = law.law_Bx5[:, 3], law.law_Bx5[:, 4]
     alpha, beta = law.law_5[3:]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slm_jax.scaling.bootstrap import estimate, resample_counts
+from slm_jax.scaling.bootstrap import estimate, expanded_tail, resample_counts
 
 
 def fit_lines(x_R: np.ndarray, y_R: np.ndarray, weight_BxR: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -45,8 +45,10 @@ def fit_power_law(
     weight_BxF = np.concatenate([np.ones((1, runs)), resample_counts(runs, resamples, rng)])
     intercept_B, slope_B = fit_lines(log_c_F - center, log_y_F, weight_BxF)
 
+    tail = expanded_tail(runs, 2)
+
     def with_interval(samples_B):
-        return estimate(samples_B[0], samples_B[1:], runs, 2)
+        return estimate(samples_B[0], samples_B[1:], tail)
 
     residual_F = log_y_F - intercept_B[0] - slope_B[0] * (log_c_F - center)
     variance = np.var(log_y_F)

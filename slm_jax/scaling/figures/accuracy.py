@@ -31,7 +31,7 @@ def draw_loss_accuracy(runs: Runs, group: dict, task: str, colours: SizeColours)
     line = draw_law(axes, [p["loss"] for p in points], points, LINE_COLOURS[0], "least squares")
     axes.set_xlabel(LOSS)
     axes.set_ylabel(f"{task} accuracy")
-    legend(figure, [*colours.legend_handles(), line])
+    legend(figure, [*colours.legend_handles(runs.params_R), line])
     return figure
 
 
@@ -39,12 +39,10 @@ def draw_accuracy_compute(groups: dict[str, Runs], laws: dict, task: str, colour
     """Accuracy against compute for all groups, with the power laws through the runs on their frontiers."""
     fitted = {name: laws["groups"][name]["tasks"].get(task) for name in groups}
     fitted = {name: found["compute"] for name, found in fitted.items() if found and found["compute"]}
-    gammas = ",  ".join(
-        (f"{name} " if len(fitted) > 1 else "") + f"γ = {format_estimate(law['exponent'], 2)}"
-        for name, law in fitted.items()
-    )
-    figure, axes = new_figure(f"{task} against compute:  {gammas}")
-    handles = colours.legend_handles()
+    one = next(iter(fitted.values())) if len(fitted) == 1 else None
+    title = f"{task} against compute" + (f":  γ = {format_estimate(one['exponent'], 2)}" if one else "")
+    figure, axes = new_figure(title)
+    sizes = np.concatenate([groups[name].params_R for name in fitted])
     lines = []
     for number, name in enumerate(fitted):
         runs, group = groups[name], laws["groups"][name]
@@ -53,15 +51,16 @@ def draw_accuracy_compute(groups: dict[str, Runs], laws: dict, task: str, colour
         front = ring(axes, *frontier_accuracy(runs, task), marker)
         points = near(fitted[name]["points"], group["flops"]["most"])
         colour = LINE_COLOURS[number % len(LINE_COLOURS)]
-        label = f"power law, {name}" if len(fitted) > 1 else "power law of\nfrontier runs"
-        lines.append(draw_law(axes, [p["flops"] for p in points], points, colour, label))
-        if len(fitted) > 1:
+        label = "power law of\nfrontier runs"
+        if not one:
             lines.append(Line2D([], [], linestyle="", marker=marker, color="#444444", label=name))
+            label = f"γ = {format_estimate(fitted[name]['exponent'], 2)}"
+        lines.append(draw_law(axes, [p["flops"] for p in points], points, colour, label))
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 1e-3), high)
     log_axis(axes, "x", COMPUTE, "power")
     log_axis(axes, "y", f"{task} accuracy")
-    legend(figure, [*handles, front, *lines], dashed=True)
+    legend(figure, [*colours.legend_handles(sizes), front, *lines], dashed=True)
     return figure
 
 

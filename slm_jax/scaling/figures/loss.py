@@ -40,7 +40,7 @@ def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Cur
     if law:
         title += f":  $L \\propto C^k$, k = {format_estimate(law['exponent'], 2)}"
     figure, axes = new_figure(title)
-    handles = colours.legend_handles()
+    handles = colours.legend_handles(runs.params_R)
     for flops_S, loss_S, params in curves.values():
         axes.plot(flops_S, loss_S, color=colours(params), linewidth=0.8, alpha=0.7)
     lowest = envelope(curves)
@@ -110,7 +110,7 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
         handles.append(Line2D([], [], linestyle="", marker="D", color=LINE_COLOURS[1], label="minimum"))
     log_axis(axes, "x", "Parameters", "size")
     log_axis(axes, "y", LOSS)
-    legend(figure, [*colours.legend_handles(), *handles])
+    legend(figure, [*colours.legend_handles(runs.params_R), *handles])
     return figure
 
 
@@ -138,7 +138,7 @@ def draw_loss_law(runs: Runs, group: dict, colours: SizeColours) -> Figure:
         axes.plot(flops, size, "o", color=colours(size), markeredgecolor="white", markeredgewidth=0.7)
     sizes = [{**point["params"], "extrapolated": point["extrapolated"]} for point in points]
     handles = [
-        *colours.legend_handles(),
+        *colours.legend_handles(runs.params_R),
         draw_law(axes, flops_P, sizes, LINE_COLOURS[1], "$N_{opt}$ of L(N, D)"),
     ]
     minima = [b for b in (group["isoflop"] or {"budgets": []})["budgets"] if b["inside"]]

@@ -68,20 +68,19 @@ class SizeColours:
     """A colour for each model size: viridis by log N, without its palest yellow; the same in all figures."""
 
     def __init__(self, sizes):
-        self.sizes = sorted({float(size) for size in sizes})
-        low, high = np.log(self.sizes[0]), np.log(self.sizes[-1])
+        low, high = np.log(min(sizes)), np.log(max(sizes))
         self._scale = Normalize(low, high if high > low else low + 1)
 
     def __call__(self, size: float):
         return matplotlib.colormaps["viridis"](0.87 * self._scale(np.log(size)))
 
-    def legend_handles(self) -> list[Line2D]:
-        """A marker for each size, or for a few evenly spread ones when there are many."""
+    def legend_handles(self, sizes) -> list[Line2D]:
+        """A marker for each of the sizes, or for a few evenly spread ones when there are many."""
+        shown = sorted({float(size) for size in sizes})
+        shown = [shown[i] for i in spread(len(shown), MOST_LEGEND_SIZES)]
         return [
-            Line2D(
-                [], [], linestyle="", marker="o", color=self(self.sizes[i]), label=format_size(self.sizes[i])
-            )
-            for i in spread(len(self.sizes), MOST_LEGEND_SIZES)
+            Line2D([], [], linestyle="", marker="o", color=self(size), label=format_size(size))
+            for size in shown
         ]
 
 
