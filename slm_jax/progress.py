@@ -33,10 +33,14 @@ class _Lines(tqdm):
 
 
 def progress(
-    iterable: Iterable | None = None, *, total: float | None = None, desc: str = "", unit: str = "it"
+    iterable: Iterable | None = None,
+    *,
+    total: int | None = None,
+    initial: int = 0,
+    desc: str = "",
+    unit: str = "it",
 ):
-    """Wraps `iterable` (or counts `.update(n)` calls up to `total`); use as an iterator or a context manager."""
+    """Wraps `iterable`, or counts `.update(n)` calls from `initial` to `total`; an iterator or a context."""
     bar = tqdm if sys.stderr.isatty() else _Lines
-    return bar(
-        iterable, total=total, desc=desc, unit=unit, dynamic_ncols=True, unit_scale=True, smoothing=0.1
-    )
+    settings = {"dynamic_ncols": True, "unit_scale": True, "smoothing": 0.1}
+    return bar(iterable, total=total, initial=initial, desc=desc, unit=unit, **settings)

@@ -39,8 +39,8 @@ class TransformerConfig:
                 raise InputError(f"model.{field} is {value!r}: it must be a whole number of at least 1")
         if self.dim % (2 * self.heads):
             raise InputError(
-                f"model.dim is {self.dim} with model.heads {self.heads}: dim / heads must be an even whole number "
-                f"(rotary positions turn pairs); choose dim as a multiple of {2 * self.heads}"
+                f"model.dim is {self.dim} with model.heads {self.heads}: dim / heads must be an even "
+                f"whole number (rotary positions turn pairs); choose dim as a multiple of {2 * self.heads}"
             )
         for field, choices in (("dtype", COMPUTE_DTYPES), ("attention", ATTENTION_BACKENDS)):
             if getattr(self, field) not in choices:

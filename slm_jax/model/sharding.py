@@ -75,9 +75,9 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(RULES["batch"], None))
 
 
-def constrain_batch(x_BxLxD: jax.Array) -> jax.Array:
-    """Keeps activations split by sequence when a mesh is in context; without one, does nothing."""
+def constrain(x: jax.Array, *names: str | None) -> jax.Array:
+    """Lays out an activation by the names of its axes on the mesh in context; without one, does nothing."""
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty:
-        return x_BxLxD
-    return jax.lax.with_sharding_constraint(x_BxLxD, PartitionSpec(RULES["batch"], None, None))
+        return x
+    return jax.lax.with_sharding_constraint(x, partition_spec(names, x.shape, mesh))

@@ -13,7 +13,7 @@ from flax import nnx
 
 from slm_jax.model.attention import causal_attention
 from slm_jax.model.config import TransformerConfig
-from slm_jax.model.sharding import constrain_batch
+from slm_jax.model.sharding import constrain
 
 INITIAL_SCALE = 0.02
 
@@ -34,7 +34,7 @@ def rms_norm(x_BxLxD: jax.Array, scale_D: jax.Array, eps: float) -> jax.Array:
 
 
 def rotate(x_BxLxHxK: jax.Array, theta: float) -> jax.Array:
-    """Rotary positions (Su et al. 2021); a pair is one index in the two halves of a head, as in Hugging Face."""
+    """Rotary positions (Su et al. 2021); pairs join the two halves of a head, as Hugging Face has them."""
     length, head_dim = x_BxLxHxK.shape[1], x_BxLxHxK.shape[-1]
     frequency = theta ** (-jnp.arange(0, head_dim, 2, dtype=jnp.float32) / head_dim)
     angle_Lx1xK = (jnp.arange(length, dtype=jnp.float32)[:, None] * frequency)[:, None, :]
@@ -87,11 +87,14 @@ class Transformer(nnx.Module):
     def __call__(self, tokens_BxL: jax.Array) -> jax.Array:
         """Logits for the token after each position, float32, BxLxV."""
         embedding_VxD = self.embedding_VxD[...].astype(self.compute_dtype)
-        x_BxLxD = constrain_batch(embedding_VxD[tokens_BxL])
+        # Looked up in a whole table: a lookup in one split over devices is laid out badly.
+        x_BxLxD = constrain(constrain(embedding_VxD, None, None)[tokens_BxL], "batch", None, None)
         graph, stacked = nnx.split(self.blocks)
-        x_BxLxD, _ = jax.lax.scan(
-            lambda x, layer: (constrain_batch(nnx.merge(graph, layer)(x)), None), x_BxLxD, stacked
-        )
+
+        def apply_layer(x_BxLxD, layer):
+            return constrain(nnx.merge(graph, layer)(x_BxLxD), "batch", None, None), None
+
+        x_BxLxD, _ = jax.lax.scan(apply_layer, x_BxLxD, stacked)
         x_BxLxD = rms_norm(x_BxLxD, self.final_norm_D[...], self.config.norm_eps)
         return jnp.einsum("bld,vd->blv", x_BxLxD, embedding_VxD, preferred_element_type=jnp.float32)
 

@@ -1,0 +1,17 @@
+"""Planning a grid for compute budgets, running it, collecting it, and the report."""
+
+from slm_jax.study.config import StudyConfig, default_study, parse_study
+from slm_jax.study.plan import format_plan, plan_budget, plan_grid
+from slm_jax.study.report import write_report
+from slm_jax.study.runner import run_study
+
+__all__ = [
+    "StudyConfig",
+    "default_study",
+    "format_plan",
+    "parse_study",
+    "plan_budget",
+    "plan_grid",
+    "run_study",
+    "write_report",
+]

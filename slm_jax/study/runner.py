@@ -1,0 +1,244 @@
+"""A study, stage by stage; every stage that is done is found done, so that running it again goes on."""
+
+import dataclasses
+import datetime
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import jax
+
+from slm_jax import corpora, scaling
+from slm_jax.data import UnitDataset, Windows, encode_recordings, format_statistics, open_dataset
+from slm_jax.errors import InputError
+from slm_jax.evaluation import evaluate, heldout_loss, open_run, write_result
+from slm_jax.files import read_json, write_json
+from slm_jax.study.config import StudyConfig, parse_study
+from slm_jax.study.plan import PlannedRun, plan_grid
+from slm_jax.study.report import write_report
+from slm_jax.study.results import read_curves, write_results
+from slm_jax.tokenizer import fit_tokenizer, make_encoder
+from slm_jax.training import TrainingDiverged, train
+from slm_jax.versions import versions
+
+SPOKEN = {
+    "stories": corpora.story_utterances,
+    "pairs": corpora.pair_utterances,
+    "cloze": corpora.cloze_utterances,
+}
+TASKS = {"minimal_pairs": "pairs", "topic_cloze": "cloze"}
+
+
+def run_study(config, study_dir: str | os.PathLike) -> pathlib.Path:
+    """Runs a study from text to report; returns the report's path.
+
+    `config` is a ConfigDict or mapping with the fields of StudyConfig. A stage or run that is done is not
+    done again. Raises InputError for a bad config, or a folder that holds another study.
+    """
+    return Study(parse_study(config), study_dir).run()
+
+
+class Study:
+    """One study in its folder; the methods are its stages, in order."""
+
+    def __init__(self, config: StudyConfig, study_dir: str | os.PathLike):
+        self.config, self.dir = config, pathlib.Path(study_dir)
+        self.timings: dict[str, float] = {}
+        if (self.dir / "timings.json").exists():
+            self.timings = read_json(self.dir / "timings.json")
+
+    def run(self) -> pathlib.Path:
+        self._claim()
+        _prepare_jax(self.config.cpu_devices, self.dir / "compile_cache")
+        stages = {
+            "Writing stories and minimal pairs": self.write_text,
+            "Speaking them": self.speak,
+            "Fitting the speech tokenizer": self.fit_tokenizer,
+            "Encoding speech into units": self.encode,
+            "Training the grid": self.train,
+            "Scoring the models": self.evaluate,
+            "Fitting scaling laws": self.fit,
+            "Writing the report": self.report,
+        }
+        for number, (title, stage) in enumerate(stages.items(), start=1):
+            print(f"[{number}/{len(stages)}] {title}", flush=True)
+            self._timed(title, stage)
+        return self.dir / "report.html"
+
+    def write_text(self) -> None:
+        corpora.write_corpus(
+            self.dir / "text", seed=self.config.seed, **dataclasses.asdict(self.config.corpus)
+        )
+
+    def speak(self) -> None:
+        for name, utterances in SPOKEN.items():
+            corpora.speak(utterances(self.dir / "text"), self.dir / "speech" / name)
+
+    def fit_tokenizer(self) -> None:
+        if (self.dir / "tokenizer").exists():
+            return
+        config = self.config.tokenizer
+        tokenizer = fit_tokenizer(
+            corpora.read_manifest(self.dir / "speech" / "stories" / "manifest.jsonl"),
+            encoder=make_encoder(config.encoder, {"frame_rate": config.frame_rate}),
+            k=config.units,
+            seed=self.config.seed,
+            sample_seconds=config.sample_seconds,
+        )
+        tokenizer.save(self.dir / "tokenizer")
+
+    def encode(self) -> None:
+        for name in SPOKEN:
+            recordings = corpora.read_manifest(self.dir / "speech" / name / "manifest.jsonl")
+            encode_recordings(recordings, self.dir / "tokenizer", self.dir / "data" / name, name=name)
+            print(format_statistics(open_dataset(self.dir / "data" / name)), flush=True)
+
+    def train(self) -> None:
+        runs = self._plan()
+        failed, total, done, started = [], sum(run.flops for run in runs), 0.0, time.monotonic()
+        fresh = 0.0
+        for number, run in enumerate(runs, start=1):
+            if not (self.dir / "runs" / run.name / "summary.json").exists():
+                left = (total - done) * (time.monotonic() - started) / fresh / 60 if fresh else None
+                estimate = f", about {left:.0f} min of training left" if left is not None else ""
+                print(
+                    f"  run {number} of {len(runs)}: {run.params:,} parameters, {run.tokens:,} tokens"
+                    f" ({done / total:.0%} of the compute done{estimate})",
+                    flush=True,
+                )
+                reason = self._train_one(run)
+                if reason:
+                    failed.append({"name": run.name, "reason": reason})
+                fresh += run.flops
+            done += run.flops
+        write_json(self.dir / "failed.json", failed)
+
+    def evaluate(self) -> None:
+        dataset = UnitDataset(self.dir / "data" / "stories")
+        for run_dir in self._finished():
+            if (run_dir / "heldout.json").exists():
+                continue
+            run = open_run(run_dir)
+            for task, data in TASKS.items():
+                write_result(evaluate(run, self.dir / "data" / data, task=task), run_dir / f"{task}.json")
+            loss = heldout_loss(run.model, dataset, "validation", context=run.context)
+            write_json(run_dir / "heldout.json", dataclasses.asdict(loss))
+
+    def fit(self) -> None:
+        write_results(self.dir / "results.csv", self._finished(), self._tokenizer_name(), list(TASKS))
+        curves = read_curves(self._finished())
+        table = scaling.read_runs(self.dir / "results.csv")
+        laws = scaling.fit(table, seed=self.config.seed, resamples=self.config.resamples, curves=curves)
+        write_json(self.dir / "laws.json", laws)
+        scaling.write_figures(table, laws, self.dir / "figures", curves=curves)
+        print(scaling.format_summary(laws), flush=True)
+
+    def report(self) -> None:
+        write_json(self.dir / "timings.json", self.timings)
+        write_report(self.dir)
+
+    def _train_one(self, run: PlannedRun) -> str | None:
+        """Trains a run; returns why it failed, which does not stop the others."""
+        config = self.config.run(
+            name=run.name, size=run.size, tokens=run.tokens, data=str(self.dir / "data" / "stories")
+        )
+        try:
+            train(config, self.dir / "runs" / run.name)
+        except TrainingDiverged as error:
+            print(f"  {run.name} failed: {error}", file=sys.stderr, flush=True)
+            return str(error)
+        return None
+
+    def _plan(self) -> list[PlannedRun]:
+        dataset = UnitDataset(self.dir / "data" / "stories")
+        windows = Windows(dataset, "train", self.config.context)
+        runs = plan_grid(self.config, vocab_size=dataset.vocab_size, stream_tokens=windows.tokens)
+        plan = read_json(self.dir / "plan.json")
+        write_json(self.dir / "plan.json", plan | {"runs": [dataclasses.asdict(run) for run in runs]})
+        return runs
+
+    def _finished(self) -> list[pathlib.Path]:
+        """Folders of the runs that trained to the end, in the order of the plan."""
+        folders = [self.dir / "runs" / run["name"] for run in read_json(self.dir / "plan.json")["runs"]]
+        finished = [folder for folder in folders if (folder / "summary.json").exists()]
+        if len(finished) < 2:
+            raise InputError(
+                f"{self.dir}: only {len(finished)} runs finished, too few for a study; see failed.json"
+            )
+        return finished
+
+    def _tokenizer_name(self) -> str:
+        config = self.config.tokenizer
+        return f"{config.encoder}-{config.frame_rate}hz-k{config.units}"
+
+    def _claim(self) -> None:
+        """Writes plan.json, or checks that the folder holds this study."""
+        path, config = self.dir / "plan.json", dataclasses.asdict(self.config)
+        if path.exists():
+            found = read_json(path).get("config", {})
+            # Tuples became lists in the file.
+            changed = [name for name in config if _plain(found.get(name)) != _plain(config[name])]
+            if changed:
+                raise InputError(
+                    f"{path}: this folder holds a study with another config.{changed[0]}; give another --workdir, "
+                    "or remove the folder to start over"
+                )
+            return
+        write_json(
+            path,
+            {
+                "name": self.config.name,
+                "title": self.config.title,
+                "config": config,
+                "runs": [],
+                "seed": self.config.seed,
+                "versions": versions(),
+                "command": shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
+                "commit": _commit(),
+                "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+                "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            },
+        )
+
+    def _timed(self, title: str, stage: Callable[[], None]) -> None:
+        """Runs a stage and adds to its time, over restarts."""
+        started = time.monotonic()
+        try:
+            stage()
+        finally:
+            self.timings[title] = round(self.timings.get(title, 0.0) + time.monotonic() - started, 1)
+            write_json(self.dir / "timings.json", self.timings)
+
+
+def _prepare_jax(cpu_devices: int, compile_cache: pathlib.Path) -> None:
+    """Runs of one size are compiled once, over restarts too."""
+    if cpu_devices > 1:
+        jax.config.update("jax_num_cpu_devices", cpu_devices)
+    jax.config.update("jax_compilation_cache_dir", os.fspath(compile_cache.absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _commit() -> str | None:
+    """The commit of the checkout this package runs from, with "+" when it has changes; None outside one."""
+    git = ["git", "-C", os.fspath(pathlib.Path(__file__).parent)]
+    try:
+        found = subprocess.run(
+            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        )
+        changes = subprocess.run(
+            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip() + ("+" if changes.stdout.strip() else "")

@@ -1,0 +1,34 @@
+"""Pre-training: the config, the update, the loop, checkpoints and metrics."""
+
+from slm_jax.training.checkpoints import load_model, read_run_config
+from slm_jax.training.config import (
+    DataConfig,
+    MeshConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TrainConfig,
+    default_config,
+    defaults_of,
+    parse_config,
+    parse_dataclass,
+)
+from slm_jax.training.loop import TrainingDiverged, train
+from slm_jax.training.metrics import read_metrics, training_flops
+
+__all__ = [
+    "DataConfig",
+    "MeshConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "TrainConfig",
+    "TrainingDiverged",
+    "default_config",
+    "defaults_of",
+    "load_model",
+    "parse_config",
+    "parse_dataclass",
+    "read_metrics",
+    "read_run_config",
+    "train",
+    "training_flops",
+]

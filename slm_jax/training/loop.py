@@ -1,0 +1,177 @@
+"""A training run, top to bottom: from a config and a folder to a trained model and its summary."""
+
+import dataclasses
+import os
+import pathlib
+import time
+
+import jax
+import numpy as np
+
+from slm_jax.data import UnitDataset, Windows, training_batches
+from slm_jax.errors import InputError
+from slm_jax.files import read_json, write_json
+from slm_jax.model import TransformerConfig, count_parameters, make_mesh
+from slm_jax.progress import progress
+from slm_jax.training.checkpoints import CONFIG, Checkpoints
+from slm_jax.training.config import TrainConfig
+from slm_jax.training.metrics import MetricsLog, model_flops_utilization, read_metrics, training_flops
+from slm_jax.training.schedule import learning_rate
+from slm_jax.training.step import Metrics, Program, TrainState, program
+from slm_jax.versions import versions
+
+SUMMARY = "summary.json"
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss or the gradient is not a finite number; the last checkpoint is from before it."""
+
+
+def train(config: TrainConfig, run_dir: str | os.PathLike) -> dict:
+    """Trains to the end, from the newest checkpoint in `run_dir` if there is one; returns the summary.
+
+    Raises InputError for data, mesh or batch that do not fit, or a folder that holds another run, and
+    TrainingDiverged, naming the step, when the loss is no longer finite.
+    """
+    run_dir = pathlib.Path(run_dir)
+    dataset = UnitDataset(config.data.path)
+    windows = Windows(dataset, config.data.split, config.context)
+    model = TransformerConfig(vocab_size=dataset.vocab_size, **dataclasses.asdict(config.model))
+    mesh = make_mesh(dataclasses.asdict(config.mesh))
+    _check_batch(config, mesh)
+    _claim(run_dir, config, model, dataset)
+    if (run_dir / SUMMARY).exists():
+        return read_json(run_dir / SUMMARY)
+
+    compiled = program(model, config.optimizer, mesh)
+    with Checkpoints(run_dir, config.keep_checkpoints) as checkpoints:
+        first_step, state = checkpoints.restore(compiled) or (0, compiled.initialize(config.seed))
+        with MetricsLog(run_dir, first_step) as log:
+            _update_to_the_end(config, compiled, state, first_step, windows, checkpoints, log)
+    summary = _summarize(config, model, windows, read_metrics(run_dir))
+    summary |= {"data": _identity(dataset), "versions": versions()}
+    write_json(run_dir / SUMMARY, summary)
+    return summary
+
+
+def _update_to_the_end(
+    config: TrainConfig,
+    compiled: Program,
+    state: TrainState,
+    first_step: int,
+    windows: Windows,
+    checkpoints: Checkpoints,
+    log: MetricsLog,
+) -> None:
+    rates = np.asarray(learning_rate(config.optimizer, config.steps)(np.arange(config.steps)))
+    batches = training_batches(
+        windows,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        first_step=first_step,
+        host=jax.process_index(),
+        hosts=jax.process_count(),
+    )
+    pending, interval_start = [], time.perf_counter()
+    with progress(total=config.steps, initial=first_step, desc=config.name or "training", unit="step") as bar:
+        for step in range(first_step + 1, config.steps + 1):
+            tokens_BxT = jax.make_array_from_process_local_data(compiled.batch_sharding, next(batches))
+            state, metrics = compiled.update(state, tokens_BxT, rates[step - 1])
+            pending.append(metrics)
+            bar.update()
+            save = step % config.checkpoint_every == 0 or step == config.steps
+            if save or step % config.log_every == 0:
+                # Fetching waits for the device, so that a step's metrics are read long after it was sent off.
+                means = {name: float(np.mean(column)) for name, column in _columns(pending).items()}
+                _check_finite(means, step, checkpoints)
+                now = time.perf_counter()
+                speed = len(pending) * config.tokens_per_step / (now - interval_start)
+                log.write(
+                    {
+                        "step": step,
+                        "tokens": step * config.tokens_per_step,
+                        "learning_rate": float(rates[step - 1]),
+                        **means,
+                        "tokens_per_second": speed,
+                    }
+                )
+                bar.set_postfix_str(f"loss {means['loss']:.3f}, {speed:,.0f} tokens/s")
+                pending, interval_start = [], now
+            if save:
+                checkpoints.save(step, state)
+
+
+def _columns(metrics: list[Metrics]) -> dict[str, list]:
+    return dict(zip(Metrics._fields, zip(*jax.device_get(metrics), strict=True), strict=True))
+
+
+def _check_finite(means: dict[str, float], step: int, checkpoints: Checkpoints) -> None:
+    for name, value in means.items():
+        if not np.isfinite(value):
+            raise TrainingDiverged(
+                f"the {name} is {value} at or just before step {step}; the last good checkpoint is of step "
+                f"{checkpoints.latest_step or 'none'}; lower config.optimizer.peak_rate or .clip"
+            )
+
+
+def _summarize(config: TrainConfig, model: TransformerConfig, windows: Windows, rows: list[dict]) -> dict:
+    params, tokens = count_parameters(model), config.steps * config.tokens_per_step
+    # The first row's time includes compilation.
+    speed = float(np.median([row["tokens_per_second"] for row in rows[1:] or rows]))
+    return {
+        "name": config.name,
+        "params": params,
+        "tokens": tokens,
+        "unique_tokens": min(tokens, windows.tokens),
+        "epochs": tokens / (len(windows) * config.context),
+        "flops": training_flops(params, tokens),
+        "train_loss": rows[-1]["loss"],
+        "tokens_per_second": speed,
+        "mfu": model_flops_utilization(model, params, config.context, speed),
+        "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    }
+
+
+def _check_batch(config: TrainConfig, mesh: jax.sharding.Mesh) -> None:
+    parts = mesh.shape["data"] * mesh.shape["fsdp"]
+    if config.batch_size % parts:
+        raise InputError(
+            f"config.batch_size {config.batch_size} does not split evenly over the mesh axes data x fsdp = "
+            f"{parts}; use a multiple of {parts}"
+        )
+
+
+def _claim(
+    run_dir: pathlib.Path, config: TrainConfig, model: TransformerConfig, dataset: UnitDataset
+) -> None:
+    """Writes the run's config, or checks that the folder is this run's."""
+    content = {
+        "train": dataclasses.asdict(config),
+        "model": dataclasses.asdict(model),
+        "data": _identity(dataset),
+    }
+    path = run_dir / CONFIG
+    if not path.exists():
+        write_json(path, content)
+        return
+    changed = _differences(read_json(path), content)
+    if changed:
+        raise InputError(
+            f"{path}: this folder holds a run with other settings ({', '.join(changed)}); "
+            "give another --workdir, or remove the folder to start over"
+        )
+
+
+def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+    changed = []
+    for key in old.keys() | new.keys():
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            changed += _differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            changed.append(f"{prefix}{key}: {before!r} there, {after!r} now")
+    return sorted(changed)
+
+
+def _identity(dataset: UnitDataset) -> dict:
+    return {"fingerprint": dataset.fingerprint, "tokenizer_fingerprint": dataset.tokenizer_fingerprint}

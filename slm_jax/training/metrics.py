@@ -1,0 +1,81 @@
+"""What a run reports while it goes: metrics.jsonl, TensorBoard events, and counts of work done."""
+
+import json
+import os
+import pathlib
+
+import jax
+from tensorboardX import SummaryWriter
+
+from slm_jax.files import read_jsonl, write_jsonl
+from slm_jax.model import TransformerConfig
+
+METRICS = "metrics.jsonl"
+
+# Dense bf16 peak of one device in FLOP/s, from the makers' data sheets.
+PEAK_FLOPS = {
+    "NVIDIA A100": 312e12,
+    "NVIDIA H100": 989e12,
+    "NVIDIA H200": 989e12,
+    "TPU v4": 275e12,
+    "TPU v5 lite": 197e12,
+    "TPU v5p": 459e12,
+    "TPU v6 lite": 918e12,
+}
+
+
+def training_flops(params: int, tokens: int) -> float:
+    """C = 6 N D (Kaplan et al. 2020), the compute the scaling laws are stated in."""
+    return 6.0 * params * tokens
+
+
+def model_flops_utilization(
+    model: TransformerConfig, params: int, context: int, tokens_per_second: float
+) -> float | None:
+    """Share of the devices' dense bf16 peak spent on 6N + 12 layers dim context FLOPs a token.
+
+    The second term is attention's (Chowdhery et al. 2022, appendix B). None where the peak is not published,
+    as for CPUs.
+    """
+    kind = jax.devices()[0].device_kind
+    peak = next((flops for name, flops in PEAK_FLOPS.items() if kind.startswith(name)), None)
+    if peak is None:
+        return None
+    flops_per_token = 6 * params + 12 * model.layers * model.dim * context
+    return flops_per_token * tokens_per_second / (peak * jax.device_count())
+
+
+class MetricsLog:
+    """Appends rows of a run's metrics; rows past `step`, of work that is to be done again, are dropped."""
+
+    def __init__(self, run_dir: str | os.PathLike, step: int):
+        run_dir = pathlib.Path(run_dir)
+        path = run_dir / METRICS
+        if path.exists():
+            write_jsonl(path, [row for row in _whole_rows(path) if row["step"] <= step])
+        self._file = path.open("a", encoding="utf-8")
+        self._events = SummaryWriter(os.fspath(run_dir / "tensorboard"), purge_step=step + 1)
+
+    def write(self, row: dict) -> None:
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        for name, value in row.items():
+            self._events.add_scalar(name, value, row["step"])
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+        self._events.close()
+
+
+def read_metrics(run_dir: str | os.PathLike) -> list[dict]:
+    """The rows of a run's metrics.jsonl."""
+    return read_jsonl(pathlib.Path(run_dir) / METRICS)
+
+
+def _whole_rows(path: pathlib.Path) -> list[dict]:
+    """Rows but for a last line that a killed process left half written."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]
