@@ -17,6 +17,7 @@ TERM_BOUNDS = (-12.0, 6.0)  # log of a term at the mean log N (log D), relative 
 
 MIN_RUNS = 6
 MIN_SIZES = 3
+TOGETHER = 0.99  # correlation of log N and log D
 WARM_STARTS = 4  # of each resample: as good as 150 in trials, where one alone misses some optima
 NAMES = ("E", "A", "B", "alpha", "beta")
 
@@ -42,6 +43,8 @@ def why_not_identified(params_R: np.ndarray, tokens_R: np.ndarray) -> str | None
         return f"A, alpha and E need at least {MIN_SIZES} model sizes; the table has {sizes}"
     if amounts < MIN_SIZES:
         return f"B, beta and E need at least {MIN_SIZES} token counts; the table has {amounts}"
+    if np.corrcoef(np.log(params_R), np.log(tokens_R))[0, 1] > TOGETHER:
+        return "tokens grow in step with parameters, so that their effects cannot be told apart"
     return None
 
 
@@ -74,7 +77,7 @@ class LossLawFit:
         best = int(objective_S.argmin())
         self.theta_5, self.objective = theta_Sx5[best], float(objective_S[best])
         self.starts = len(objective_S)
-        at_optimum = objective_S <= self.objective * (1 + 1e-4) + 1e-15
+        at_optimum = _as_good_as(objective_S, self.objective)
         self.starts_at_optimum = int(at_optimum.sum())
         self.flatness = np.ptp(
             theta_Sx5[at_optimum][:, 3:], axis=0
@@ -86,7 +89,7 @@ class LossLawFit:
         theta, objective = self._minimize(
             np.tile(warm_Wx5, (resamples, 1)), np.repeat(counts_BxR, warm, axis=0)
         )
-        chosen_B = objective.reshape(resamples, warm).argmin(axis=1)
+        chosen_B = _one_of_the_best(objective.reshape(resamples, warm))
         self.theta_Bx5 = theta.reshape(resamples, warm, 5)[np.arange(resamples), chosen_B]
         self.law_Bx5 = self._law(self.theta_Bx5)
 
@@ -102,6 +105,20 @@ class LossLawFit:
         """Names of the parameters of the best fit that lie on their bound."""
         tight = (self.theta_5 <= self.lower_5) | (self.theta_5 >= self.upper_5)
         return [name for name, hit in zip(NAMES, tight, strict=True) if hit]
+
+
+def _as_good_as(objective, best):
+    return objective <= best * (1 + 1e-4) + 1e-15
+
+
+def _one_of_the_best(objective_BxW: np.ndarray) -> np.ndarray:
+    """Index of a best optimum of each resample, in turn where several are equally good.
+
+    Always taking the first would make an interval look narrow just where the table determines nothing.
+    """
+    tied_BxW = _as_good_as(objective_BxW, objective_BxW.min(axis=1, initial=np.inf)[:, None])
+    turn_B = np.arange(len(tied_BxW)) % np.maximum(tied_BxW.sum(axis=1), 1)
+    return (tied_BxW.cumsum(axis=1) > turn_B[:, None]).argmax(axis=1)
 
 
 def _distinct_optima(theta_Sx5: np.ndarray, objective_S: np.ndarray) -> np.ndarray:

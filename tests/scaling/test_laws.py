@@ -1,0 +1,168 @@
+import json
+
+import numpy as np
+import pytest
+from law_tables import isoflop_grid, law_loss, noisy_loss, write_table
+
+from slm_jax.scaling import fit, format_summary, loss_law, read_runs, write_figures
+from slm_jax.scaling.envelope import envelope, fit_envelope
+from slm_jax.scaling.isoflop import fit_isoflop, shared_budgets
+from slm_jax.scaling.verdicts import judge
+
+
+@pytest.fixture(autouse=True)
+def fewer_starts(monkeypatch):
+    grid = loss_law.start_grid()[::15]
+    monkeypatch.setattr(loss_law, "start_grid", grid.copy)
+
+
+def study(tmp_path, sizes=4, budgets=4, tasks=True, **more):
+    params, tokens = isoflop_grid(sizes, budgets)
+    loss = noisy_loss(params, tokens, 0.01, seed=2)
+    columns = {
+        "model": [f"run-{i}" for i in range(len(params))],
+        "params": params,
+        "tokens": tokens,
+        "loss": loss,
+    }
+    if tasks:
+        accuracy = 1.0 - 0.1 * loss
+        columns |= {"pairs": accuracy, "pairs_low": accuracy - 0.02, "pairs_high": accuracy + 0.02}
+    return read_runs(write_table(tmp_path / "results.csv", {**columns, **more}))
+
+
+def verdicts(group):
+    return {claim["claim"]: claim["verdict"] for claim in group["claims"]}
+
+
+def test_a_small_study(tmp_path):
+    runs = study(tmp_path)
+    laws = fit(runs, resamples=100)
+    json.dumps(laws, allow_nan=False)
+    group = laws["groups"]["all"]
+    assert set(verdicts(group).values()) == {"supported"}
+    assert group["frontier"]["a"]["low"] <= 0.24 / 0.49 <= group["frontier"]["a"]["high"]
+    assert len(group["isoflop"]["budgets"]) == 4
+    assert group["next_decade"]["flops"] == pytest.approx(1e14)
+    assert group["next_decade"]["accuracy"]["pairs"]["value"] > runs.tasks["pairs"].accuracy_R.max()
+    text = format_summary(laws)
+    assert "[supported] Loss predicts accuracy (pairs): r = -1" in text and "alpha" in text
+    assert fit(runs, resamples=100) == laws
+    assert fit(runs, resamples=100, seed=1)["groups"]["all"]["frontier"]["a"] != group["frontier"]["a"]
+
+
+def test_two_sizes_say_what_cannot_be_told(tmp_path):
+    laws = fit(study(tmp_path, sizes=2), resamples=100)
+    group = laws["groups"]["all"]
+    assert group["loss_law"] is group["frontier"] is group["isoflop"] is None
+    assert verdicts(group)["Larger budgets prefer larger models"] == "cannot tell"
+    assert verdicts(group)["Loss falls as a power law of compute along the frontier"] == "supported"
+    assert "3 model sizes" in group["absent"]["loss_law"] and "3 model sizes" in format_summary(laws)
+
+
+def test_no_tasks_and_no_shared_budget(tmp_path):
+    rng = np.random.default_rng(0)
+    params, tokens = 10 ** rng.uniform(4.5, 6, 9), np.geomspace(1e5, 1e8, 9)
+    columns = {"params": params, "tokens": tokens, "loss": law_loss(params, tokens)}
+    runs = read_runs(write_table(tmp_path / "t.csv", columns))
+    laws = fit(runs, resamples=50)
+    group = laws["groups"]["all"]
+    assert group["tasks"] == {} and group["isoflop"] is None
+    assert "no compute budget is shared" in format_summary(laws)
+    assert any("Only 9 runs" in warning for warning in group["warnings"])
+
+
+def test_two_runs_and_flat_accuracy_do_not_break(tmp_path):
+    columns = {"params": [1e5, 1e6], "tokens": [1e7, 1e8], "loss": [4.0, 3.0], "pairs": [0.5, 0.5]}
+    laws = fit(read_runs(write_table(tmp_path / "t.csv", columns)), resamples=50)
+    assert set(verdicts(laws["groups"]["all"]).values()) == {"cannot tell"}
+    assert "cannot tell" in format_summary(laws)
+
+
+def test_groups_are_compared_by_gamma(tmp_path):
+    params, tokens = isoflop_grid(1, 8)
+    flops = 6 * params * tokens
+    columns = {
+        "modality": ["text"] * 8 + ["speech"] * 8,
+        "params": np.tile(params, 2),
+        "tokens": np.tile(tokens, 2),
+        "loss": np.tile(law_loss(params, tokens), 2),
+        "pairs": np.concatenate([0.5 * (flops / 1e11) ** 0.06, 0.5 * (flops / 1e11) ** 0.02]),
+    }
+    laws = fit(read_runs(write_table(tmp_path / "t.csv", columns)), resamples=100)
+    (row,) = laws["comparisons"]
+    assert (row["faster"], row["slower"], row["verdict"]) == ("text", "speech", "supported")
+    assert row["gamma_ratio"]["value"] == pytest.approx(3)
+
+
+def test_warns_of_repeated_data_and_collinear_runs(tmp_path):
+    params = np.geomspace(1e5, 1e7, 12)
+    columns = {"params": params, "tokens": 20 * params, "unique_tokens": params}
+    columns["loss"] = law_loss(params, 20 * params)
+    laws = fit(read_runs(write_table(tmp_path / "t.csv", columns)), resamples=50)
+    warnings = " ".join(laws["groups"]["all"]["warnings"])
+    assert "change together" in warnings and "more than 4 times" in warnings
+    assert verdicts(laws["groups"]["all"])["Larger budgets prefer larger models"] == "cannot tell"
+
+
+def test_isoflop_minimum_of_an_exact_parabola():
+    params, flops = np.meshgrid(np.geomspace(1e5, 1e7, 5), [1e13, 1e15, 1e17])
+    params, flops = params.ravel(), flops.ravel()
+    best = 4e5 * (flops / 1e13) ** 0.5
+    loss = np.exp(1 + 0.03 * np.log(params / best) ** 2)
+    best_at = {1e13: 4e5, 1e15: 4e6}
+    found = fit_isoflop(params, flops, loss, np.ones((30, 15)))
+    assert [budget["inside"] for budget in found["budgets"]] == [True, True, False]
+    for budget in found["budgets"][:2]:
+        expected = best_at[round(budget["flops"], -12)]
+        assert budget["params"]["value"] == pytest.approx(expected, rel=1e-6)
+        assert budget["loss"]["value"] == pytest.approx(np.e)
+    assert found["exponent"]["value"] == pytest.approx(0.5)
+
+
+def test_budgets_do_not_chain():
+    flops = 1e15 * 1.03 ** np.arange(12)
+    budgets = [flops[rows] for rows in shared_budgets(np.arange(1.0, 13), flops)]
+    assert [len(budget) for budget in budgets] == [4, 4, 4]  # 1.03^3 < 1.1 < 1.03^4
+
+
+def test_envelope_takes_the_lowest_curve():
+    flops = np.geomspace(1e10, 1e14, 50)
+    curves = {"small": (flops, 5 - 0.1 * np.log(flops), 1e5), "large": (flops, 8 - 0.2 * np.log(flops), 1e6)}
+    found = envelope(curves)
+    crossing = np.exp(30)  # where 5 - 0.1 log C = 8 - 0.2 log C
+    np.testing.assert_array_equal(found["params_P"], np.where(found["flops_P"] < crossing, 1e5, 1e6))
+    assert fit_envelope(curves, 50, np.random.default_rng(0))["value"] > 0
+    assert fit_envelope({"small": curves["small"]}, 50, np.random.default_rng(0)) is None
+
+
+def test_verdicts():
+    interval = {"value": 0.1, "low": 0.05, "high": 0.2}
+    assert judge(interval, above=0) == "supported" and judge(interval, below=0) == "not supported"
+    assert judge({**interval, "low": -0.1}, above=0) == "cannot tell"
+    assert judge({"value": 0.1, "low": None, "high": None}, above=0) == judge(None, above=0) == "cannot tell"
+
+
+def test_figures_are_written_and_repeatable(tmp_path):
+    runs = study(tmp_path)
+    laws = json.loads(json.dumps(fit(runs, resamples=50)))
+    flops = np.geomspace(1e10, 1e12, 20)
+    curves = {f"run-{i}": (flops * (i + 1), 6 - 0.1 * np.log(flops / 1e10), 1e5 * (i + 1)) for i in range(2)}
+    written = write_figures(runs, laws, tmp_path / "one", curves)
+    assert list(written) == [
+        "loss_compute",
+        "isoflop",
+        "loss_law",
+        "loss_accuracy_pairs",
+        "accuracy_compute_pairs",
+    ]
+    for path in written.values():
+        assert path.read_bytes().startswith(b"\x89PNG") and "<svg" in path.with_suffix(".svg").read_text()
+    again = write_figures(runs, laws, tmp_path / "two", curves)
+    for name, path in written.items():
+        assert path.with_suffix(".svg").read_bytes() == again[name].with_suffix(".svg").read_bytes()
+
+
+def test_figures_of_two_sizes(tmp_path):
+    runs = study(tmp_path, sizes=2, tasks=False)
+    assert list(write_figures(runs, fit(runs, resamples=50), tmp_path / "f")) == ["loss_compute"]
