@@ -31,8 +31,9 @@ def fit_kmeans(
             f"k = {k} clusters need at least as many different frames; give more audio or a smaller k"
         )
     blocks_NxBxD, weights_NxB = _blocks(features_MxD)
-    centroids_KxD = _seed(jnp.asarray(features_MxD), jax.random.key(seed), k)
-    centroids_KxD, inertia = _lloyd(centroids_KxD, blocks_NxBxD, weights_NxB, iterations)
+    with jax.default_matmul_precision("highest"):  # GPUs and TPUs would round the distances to bfloat16 or so
+        centroids_KxD = _seed(jnp.asarray(features_MxD), jax.random.key(seed), k)
+        centroids_KxD, inertia = _lloyd(centroids_KxD, blocks_NxBxD, weights_NxB, iterations)
     return np.asarray(centroids_KxD), float(inertia)
 
 

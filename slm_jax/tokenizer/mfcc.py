@@ -15,6 +15,7 @@ WINDOW_SECONDS = 0.025
 TOP_DB = 80.0  # librosa.power_to_db: nothing is quieter than the loudest bin by more than this
 MIN_POWER = 1e-10
 DELTA_REACH = 4  # frames on either side of the regression that estimates a slope
+SLOPE_FRAMES = 6  # a slope is the change over so many frames: it then varies as much as its coefficient does
 MIN_DEVIATION = 1e-3  # dB; a constant coefficient stays zero instead of becoming rounding noise
 BLOCK_FRAMES = 1024  # keeps a block of windows inside the cache, and memory flat for long recordings
 
@@ -25,18 +26,22 @@ Normalization = Literal["none", "mean", "variance"]
 class MFCC:
     """MFCC encoder: wave_S (at `sample_rate`) -> features_TxD (at `frame_rate`).
 
-    `librosa.feature.mfcc` on 25 ms Hann windows every 10 ms (power spectrum, Slaney mel bands, dB, DCT-II),
-    with `librosa.feature.delta` slopes appended, averaged in groups to `frame_rate`. `normalization` then
-    acts on each coefficient over the recording: "mean" subtracts its mean, "variance" also divides by its
-    standard deviation, which removes much of the voice and the channel and keeps what is said.
+    `librosa.feature.mfcc` on 25 ms Hann windows every 10 ms (power spectrum, Slaney mel bands, dB, DCT-II,
+    lifter), with `librosa.feature.delta` slopes over 60 ms appended, averaged in groups to `frame_rate`. The
+    lifter of 22 (HTK's) gives all coefficients about the same variance, so that all count in a distance.
+
+    `normalization` acts on each coefficient over the recording: "mean" subtracts its mean, "variance" also
+    divides by its standard deviation. Both take away some of the voice and the channel, but then every frame
+    depends on the whole recording: the two candidates of a minimal pair differ also where they agree.
     """
 
     sample_rate: int = 16_000
     frame_rate: int = 25
     n_mfcc: int = 13
     n_mels: int = 40
+    lifter: int = 22
     deltas: bool = True
-    normalization: Normalization = "variance"
+    normalization: Normalization = "none"
 
     name: ClassVar[str] = "mfcc"
 
@@ -49,6 +54,10 @@ class MFCC:
             )
         if not 1 <= self.n_mfcc <= self.n_mels:
             raise InputError(f"mfcc: n_mfcc must lie in 1..n_mels = {self.n_mels}, found {self.n_mfcc}")
+        if self.lifter != 0 and self.lifter < self.n_mfcc:
+            raise InputError(
+                f"mfcc: lifter must be 0 or at least n_mfcc = {self.n_mfcc}, found {self.lifter}"
+            )
         if self.normalization not in Normalization.__args__:
             raise InputError(
                 f"mfcc: normalization must be one of {', '.join(Normalization.__args__)}, "
@@ -96,11 +105,18 @@ class MFCC:
             features_TxD = np.concatenate([features_TxD, _slopes(features_TxD)], axis=1)
         return _normalize(_average(features_TxD, BASE_RATE // self.frame_rate), self.normalization)
 
+    @property
+    def _lift_D(self) -> np.ndarray:
+        if self.lifter == 0:
+            return np.ones(self.n_mfcc, np.float32)
+        order_D = np.arange(1, 1 + self.n_mfcc, dtype=np.float32)
+        return 1 + self.lifter / 2 * np.sin(np.pi * order_D / self.lifter)
+
     def cepstra(self, wave_S: np.ndarray) -> np.ndarray:
         """The cepstra at 100 frames a second, `librosa.feature.mfcc(...).T`."""
         db_TxM = 10.0 * np.log10(np.maximum(self._mel_power(wave_S), MIN_POWER))
         np.maximum(db_TxM, db_TxM.max() - TOP_DB, out=db_TxM)
-        return scipy.fft.dct(db_TxM, type=2, norm="ortho", axis=1)[:, : self.n_mfcc]
+        return scipy.fft.dct(db_TxM, type=2, norm="ortho", axis=1)[:, : self.n_mfcc] * self._lift_D
 
     def _mel_power(self, wave_S: np.ndarray) -> np.ndarray:
         padded_S = np.pad(wave_S.astype(np.float32, copy=False), self._window // 2)
@@ -115,9 +131,10 @@ class MFCC:
 
 
 def _slopes(features_TxD: np.ndarray) -> np.ndarray:
-    """Least-squares slope over nine frames: `librosa.feature.delta(..., mode="nearest")`."""
+    """Least-squares slope over nine frames: `SLOPE_FRAMES * librosa.feature.delta(..., mode="nearest")`."""
     offsets = np.arange(-DELTA_REACH, DELTA_REACH + 1, dtype=np.float32)
-    return scipy.ndimage.correlate1d(features_TxD, offsets / (offsets**2).sum(), axis=0, mode="nearest")
+    weights = SLOPE_FRAMES * offsets / (offsets**2).sum()
+    return scipy.ndimage.correlate1d(features_TxD, weights, axis=0, mode="nearest")
 
 
 def _average(features_TxD: np.ndarray, group: int) -> np.ndarray:

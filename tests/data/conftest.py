@@ -15,7 +15,7 @@ K = 30
 
 @pytest.fixture
 def tokenizer_dir(tmp_path) -> pathlib.Path:
-    Tokenizer(MFCC(), np.random.default_rng(0).normal(size=(K, 26))).save(tmp_path / "tokenizer")
+    Tokenizer(MFCC(), np.random.default_rng(0).normal(0, 100, (K, 26))).save(tmp_path / "tokenizer")
     return tmp_path / "tokenizer"
 
 

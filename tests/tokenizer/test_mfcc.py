@@ -17,41 +17,50 @@ def noise(seconds: float, rate: int = 16_000) -> np.ndarray:
     return (loudness * np.cumsum(rng.normal(0, 0.1, samples) * 0.5) / 20).astype(np.float32)
 
 
-def librosa_mfcc(wave: np.ndarray, rate: int) -> np.ndarray:
-    window = rate // 40
-    return librosa.feature.mfcc(y=wave, sr=rate, n_mfcc=13, n_mels=40, n_fft=window, hop_length=rate // 100).T
+def librosa_mfcc(wave: np.ndarray, rate: int, lifter: int) -> np.ndarray:
+    window = {"n_fft": rate // 40, "hop_length": rate // 100}
+    return librosa.feature.mfcc(y=wave, sr=rate, n_mfcc=13, n_mels=40, lifter=lifter, **window).T
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 24_000])
 @pytest.mark.parametrize("seconds", [0.05, 0.31, 25.003])
-def test_cepstra_are_librosas(rate, seconds):
+@pytest.mark.parametrize("lifter", [0, 22])
+def test_cepstra_are_librosas(rate, seconds, lifter):
     wave = noise(seconds, rate)
-    np.testing.assert_allclose(MFCC(sample_rate=rate).cepstra(wave), librosa_mfcc(wave, rate), atol=1e-3)
+    cepstra = MFCC(sample_rate=rate, lifter=lifter).cepstra(wave)
+    assert cepstra.dtype == np.float32
+    atol = 1e-3 * (1 + lifter / 2)  # the lifter multiplies by up to this much
+    np.testing.assert_allclose(cepstra, librosa_mfcc(wave, rate, lifter), rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("frame_rate", [25, 50, 100])
 def test_features_are_librosas_averaged_and_normalized(frame_rate):
     wave = noise(3.0)
-    cepstra = librosa_mfcc(wave, 16_000)
-    features = np.concatenate([cepstra, librosa.feature.delta(cepstra.T, mode="nearest").T], axis=1)
+    cepstra = librosa_mfcc(wave, 16_000, lifter=0)
+    slopes = 6 * librosa.feature.delta(cepstra.T, mode="nearest").T
+    features = np.concatenate([cepstra, slopes], axis=1)
     group = 100 // frame_rate
     features = np.stack(
         [features[start : start + group].mean(0) for start in range(0, len(features) - group + 1, group)]
     )
-    features = (features - features.mean(0)) / features.std(0)
-    encoded = MFCC(frame_rate=frame_rate)(wave)
-    assert encoded.dtype == np.float32 and encoded.shape[1] == MFCC().dim
-    np.testing.assert_allclose(encoded, features, atol=1e-3)
+    for normalization, expected in {
+        "none": features,
+        "mean": features - features.mean(0),
+        "variance": (features - features.mean(0)) / features.std(0),
+    }.items():
+        encoder = MFCC(frame_rate=frame_rate, lifter=0, normalization=normalization)
+        encoded = encoder(wave)
+        assert encoded.dtype == np.float32 and encoded.shape[1] == encoder.dim
+        np.testing.assert_allclose(encoded, expected, rtol=0, atol=1e-3)
 
 
 def test_normalization_removes_gain_and_most_of_a_fixed_filter():
     wave = noise(4.0)
     filtered = np.convolve(wave, [1.0, -0.7], mode="same").astype(np.float32)
-    plain, centred = MFCC(normalization="none"), MFCC(normalization="mean")
+    plain, centred = MFCC(normalization="none", lifter=0), MFCC(normalization="mean", lifter=0)
     np.testing.assert_allclose(centred(0.2 * wave), centred(wave), atol=1e-3)
     changed = np.abs(plain(wave) - plain(filtered)).mean()
     assert np.abs(centred(wave) - centred(filtered)).mean() < 0.7 * changed
-    np.testing.assert_allclose(MFCC()(wave).std(0), 1.0, atol=1e-3)
 
 
 def test_silence_and_single_frames_give_finite_features():
@@ -71,6 +80,7 @@ def test_less_than_a_frame_is_refused():
         {"frame_rate": 30},
         {"frame_rate": 0},
         {"n_mfcc": 41},
+        {"lifter": 3},
         {"normalization": "max"},
         {"sample_rate": 11_025},
     ],

@@ -15,7 +15,7 @@ from slm_jax.tokenizer import MFCC, Tokenizer, fit_tokenizer
 
 @pytest.fixture
 def tokenizer() -> Tokenizer:
-    return Tokenizer(MFCC(), np.random.default_rng(0).normal(size=(20, 26)))
+    return Tokenizer(MFCC(), np.random.default_rng(0).normal(0, 100, (20, 26)))
 
 
 @pytest.fixture
