@@ -19,7 +19,7 @@ REPORT = "report.html"
 TEMPLATE = "report.html"
 PRIMARY_TASK = "minimal_pairs"
 DATASETS = ("stories", "pairs", "cloze")
-SAME_BUDGET = 1.1  # runs whose compute differs by less than this factor share a budget
+SAME_BUDGET = 1.1  # a run with more than this times the compute of the one before opens a new budget
 
 
 def write_report(study_dir: str | os.PathLike) -> pathlib.Path:
@@ -53,6 +53,7 @@ def _environment() -> jinja2.Environment:
         "duration",
         "hours",
         "words",
+        "percent",
     ):
         environment.filters[form] = getattr(numbers, form)
     return environment
@@ -63,22 +64,23 @@ def _content(study_dir: pathlib.Path) -> dict:
     plan, laws = read_json(study_dir / "plan.json"), read_json(study_dir / "laws.json")
     table = read_runs(study_dir / "results.csv")
     runs = _run_rows(study_dir, table)
+    members = table.groups()
     datasets = _datasets(study_dir / "data")
     return {
         "plan": plan,
         "config": json.dumps(plan.get("config", {}), indent=2, ensure_ascii=False),
         "confidence": laws["confidence"],
         "resamples": laws["resamples"],
-        "groups": [describe_group(name, group) for name, group in laws["groups"].items()],
+        "groups": [describe_group(name, group, members[name]) for name, group in laws["groups"].items()],
         "comparisons": describe_comparisons(laws),
         "figures": read_figures(study_dir / "figures"),
         "tasks": list(table.tasks),
         "runs": runs,
-        "budgets": _budgets(table),
+        "budgets": sum(run["opens_budget"] for run in runs),
         "failed": _optional(study_dir / "failed.json", []),
         "best": _best(study_dir, table, runs),
         "datasets": datasets,
-        "hours": sum(row["hours"] for data in datasets[:1] for row in data["statistics"].values()),
+        "training_speech": next((data["statistics"].get("train") for data in datasets), None),
         "tokenizer": _tokenizer(study_dir / "tokenizer"),
         "examples": _examples(study_dir),
         "timings": _optional(study_dir / "timings.json", {}),
@@ -109,7 +111,10 @@ def _run_rows(study_dir: pathlib.Path, table: Runs) -> list[dict]:
                 "devices": summary.get("devices"),
             }
         )
-    return sorted(rows, key=lambda row: (row["flops"], row["params"]))
+    rows.sort(key=lambda row: (row["flops"], row["params"]))
+    for before, row in zip([None, *rows], rows, strict=False):
+        row["opens_budget"] = before is None or row["flops"] > SAME_BUDGET * before["flops"]
+    return rows
 
 
 def _accuracy(task, i: int) -> dict | None:
@@ -119,15 +124,6 @@ def _accuracy(task, i: int) -> dict | None:
 
 def _known(number: float) -> float | None:
     return float(number) if math.isfinite(number) else None
-
-
-def _budgets(table: Runs) -> list[float]:
-    """The distinct compute budgets, each by its smallest run."""
-    budgets = []
-    for flops in sorted(table.flops_R):
-        if not budgets or flops > SAME_BUDGET * budgets[-1]:
-            budgets.append(float(flops))
-    return budgets
 
 
 def _best(study_dir: pathlib.Path, table: Runs, runs: list[dict]) -> dict | None:

@@ -2,10 +2,13 @@
 
 import re
 
-from slm_jax.study.report_numbers import MINUS, accuracy, count, fixed, interval, power, significant, words
+import numpy as np
+
+from slm_jax.scaling import Runs
+from slm_jax.study.report_numbers import MINUS, accuracy, count, fixed, interval, percent, power, words
 
 MARKS = {"supported": "✓", "not supported": "✕", "cannot tell": "?"}
-SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "exponent of C": "exponent"}
+SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "exponent of C": "x"}
 LAW_MEANINGS = {
     "E": "loss in nats per token that neither size nor data removes",
     "A": "scale of the term in parameters",
@@ -21,15 +24,13 @@ ABSENT_NAMES = {
 }
 
 
-def describe_group(name: str, group: dict) -> dict:
+def describe_group(name: str, group: dict, runs: Runs) -> dict:
     """One group of runs (a modality and tokenizer) as the page shows it."""
     return {
         "name": name,
         "claims": [_claim(claim) for claim in group["claims"]],
         "laws": _law_tables(group),
-        "decade": _next_decade(group["next_decade"]),
-        "at_bounds": [SYMBOLS.get(key, key) for key in (group["loss_law"] or {}).get("at_bounds", [])],
-        "loss_law": group["loss_law"],
+        "decade": _next_decade(group["next_decade"], runs),
         "absent": {
             ABSENT_NAMES.get(key, f"Laws of {words(key)}"): reason for key, reason in group["absent"].items()
         },
@@ -45,9 +46,9 @@ def describe_comparisons(laws: dict) -> list[dict]:
             "task": words(row["task"]),
             "symbol": "ratio of γ",
             "number": interval(row["gamma_ratio"]),
-            "reading": f"One decade of {row['faster']} compute is worth {interval(row['gamma_ratio'])} decades "
-            f"of {row['slower']} compute.",
-            "why": _why(row["verdict"], "the interval of the ratio does not settle it"),
+            "reading": f"One decade of {row['faster']} compute is worth {interval(row['gamma_ratio'])} "
+            f"decades of {row['slower']} compute.",
+            "why": "" if row["verdict"] == "supported" else "The interval does not exclude a ratio of 1.",
             **_verdict(row["verdict"]),
         }
         for row in laws["comparisons"]
@@ -63,7 +64,7 @@ def _claim(claim: dict) -> dict:
         "symbol": SYMBOLS.get(claim["symbol"], claim["symbol"]),
         "number": interval(found),
         "reading": read(found) if read and found else "",
-        "why": _why(claim["verdict"], claim["because"]),
+        "why": _why(claim),
         **_verdict(claim["verdict"]),
     }
 
@@ -72,12 +73,15 @@ def _verdict(verdict: str) -> dict:
     return {"verdict": verdict, "mark": MARKS.get(verdict, ""), "look": verdict.replace(" ", "-")}
 
 
-def _why(verdict: str, because: str) -> str:
-    if verdict == "supported":
-        return "The whole interval lies on the side of the claim."
-    if verdict == "not supported":
-        return f"The whole interval speaks against it: {_typeset(because)}."
-    return f"These runs do not decide it: {_typeset(because)}."
+def _why(claim: dict) -> str:
+    """The reason for the verdict, without the number, which stands beside it."""
+    if claim["verdict"] == "cannot tell":
+        return f"These runs do not decide it: {_typeset(claim['because'].rpartition('], ')[2])}."
+    symbol = SYMBOLS.get(claim["symbol"], claim["symbol"])
+    if claim["verdict"] == "not supported":
+        return f"The whole interval of {symbol} contradicts it."
+    side = "above" if claim["estimate"]["low"] > 0 else "below"
+    return f"The whole interval of {symbol} lies {side} 0."
 
 
 def _typeset(text: str) -> str:
@@ -92,13 +96,15 @@ def _tenfold(exponent: dict) -> str:
 
 
 READINGS = {
-    "exponent of C": lambda found: f"Ten times the compute multiplies the loss by {_tenfold(found)}.",
-    "a": lambda found: f"Ten times the compute is best spent on {_tenfold(found)} times the parameters.",
+    "exponent of C": lambda found: f"L ∝ Cˣ: ten times the compute multiplies the loss by {_tenfold(found)}.",
+    "a": lambda found: (
+        f"N ∝ Cᵃ: ten times the compute is best spent on {_tenfold(found)} times the parameters."
+    ),
     "r": lambda found: (
-        f"Differences in loss account for {found['value'] ** 2:.0%} of the differences in accuracy "
+        f"Differences in loss account for {percent(found['value'] ** 2)} of the differences in accuracy "
         "between runs (r²)."
     ),
-    "gamma": lambda found: f"Ten times the compute multiplies accuracy by {_tenfold(found)}.",
+    "gamma": lambda found: f"Q ∝ Cᵞ: ten times the compute multiplies accuracy by {_tenfold(found)}.",
 }
 
 
@@ -118,10 +124,9 @@ def _law_tables(group: dict) -> list[dict]:
         tables.append({"title": "Best size for a budget, N ∝ Cᵃ", "note": note, "rows": allocation})
     power_law = group["compute_law"]
     if power_law:
-        rows = [("exponent", f"of compute, through {power_law['runs']} frontier runs")]
         rows = [
-            (*rows[0], interval(power_law["exponent"])),
-            ("R²", "of the line", fixed(power_law["r_squared"])),
+            ("x", f"through {power_law['runs']} frontier runs", interval(power_law["exponent"])),
+            ("R²", "of the line", fixed(power_law["r_squared"], 3)),
         ]
         tables.append({"title": "Loss along the frontier, L ∝ Cˣ", "note": "", "rows": rows})
     for name, task in group["tasks"].items():
@@ -146,10 +151,10 @@ def _allocation_rows(group: dict) -> list[tuple]:
 
 def _task_rows(task: dict) -> list[tuple]:
     correlation = task["correlation"]
-    low, high = (fixed(number) for number in correlation["fisher"])
+    low, high = correlation["fisher"]
     rows = [
         ("r", f"correlation with loss, {task['runs']} runs", interval(correlation)),
-        ("r", "the same, interval by Fisher’s z", f"{significant(correlation['value'])} [{low}, {high}]"),
+        ("r", "the same, by Fisher’s z", interval({"value": correlation["value"], "low": low, "high": high})),
         ("slope", "accuracy per nat of loss", interval(task["line"]["slope"])),
     ]
     if task["compute"]:
@@ -158,18 +163,21 @@ def _task_rows(task: dict) -> list[tuple]:
     return rows
 
 
-def _next_decade(decade: dict) -> dict:
-    """Ten times the largest compute: rows of (what, prediction, by which law)."""
+def _next_decade(decade: dict, runs: Runs) -> dict:
+    """Ten times the largest compute: rows of (what, lowest-loss run so far, prediction, by which law)."""
+    lowest = int(runs.loss_R.argmin())
+    loss, by_line = fixed(runs.loss_R[lowest], 3), "power law of the frontier"
     rows = []
     best = decade["by_loss_law"]
     if best:
-        rows.append(("Parameters", interval(best["params"], count), "loss law"))
-        rows.append(("Tokens", interval(best["tokens"], count), "loss law"))
-        rows.append(("Loss (nats per token)", interval(best["loss"]), "loss law"))
+        size, tokens = count(runs.params_R[lowest]), count(runs.tokens_R[lowest])
+        rows.append(("Parameters", size, interval(best["params"], count), "loss law"))
+        rows.append(("Tokens", tokens, interval(best["tokens"], count), "loss law"))
+        rows.append(("Loss (nats per token)", loss, interval(best["loss"]), "loss law"))
     if decade["loss_by_compute_law"]:
-        number = interval(decade["loss_by_compute_law"])
-        rows.append(("Loss (nats per token)", number, "power law of the frontier"))
+        rows.append(("Loss (nats per token)", loss, interval(decade["loss_by_compute_law"]), by_line))
     for task, found in decade["accuracy"].items():
-        number = accuracy(found)
-        rows.append((f"Accuracy, {words(task)}", number, "power law of the frontier"))
+        today = runs.tasks[task].accuracy_R[lowest]
+        today = fixed(today if np.isfinite(today) else None)
+        rows.append((f"Accuracy, {words(task)}", today, accuracy(found), by_line))
     return {"flops": power(decade["flops"]), "rows": rows}

@@ -12,35 +12,36 @@ from slm_jax.study.report_numbers import words
 LARGEST_SVG = 400_000  # bytes; a larger figure goes in as PNG
 LARGEST_CLIPS = 700_000  # bytes of FLAC in a page, which base64 makes 0.93 MB
 
-FITS = "Lines are fits with their 95 % intervals as bands; dashed parts are extrapolated."
+FITS = "Lines are fits, bands their intervals; dashed parts are extrapolated."
 CAPTIONS = {  # in reading order: title, how to read it
     "loss_compute": (
         "Loss against compute",
-        "Each thin line is the training of one run, each dot its held-out loss at the end; colour is the size of "
-        "the model. Follow the thick grey envelope: the lowest loss any run had reached with that much compute. "
-        f"Ringed runs are on the frontier: none with as little compute did better. {FITS}",
+        "Each thin line is the training of one run, each dot its held-out loss at the end; colour is the "
+        "size of the model. Follow the thick grey envelope: the lowest loss any run had reached with that "
+        f"much compute. Ringed runs are on the frontier: none with as little compute did better. {FITS}",
     ),
     "isoflop": (
         "Loss at equal compute",
-        "Each bowl joins the runs of one budget, small models with many tokens on the left, large models with few "
-        "on the right. The bottom of a bowl is the best size for that budget; the further right it moves from "
-        "budget to budget, the more compute should go into parameters.",
+        "Each bowl joins the runs of one budget, small models with many tokens on the left, large models "
+        "with few on the right. The bottom of a bowl is the best size for that budget; the further right "
+        "it moves from budget to budget, the more compute should go into parameters.",
     ),
     "loss_accuracy": (
-        "Does loss predict accuracy",
-        "Each dot is one run with the interval of its accuracy. The closer the dots lie to the line, the better "
-        "held-out loss stands in for the task; r = −1 would be a perfect ranking on a line.",
+        "Does loss predict accuracy?",
+        "Each dot is one run with the interval of its accuracy. The closer the dots lie to the line, the "
+        "better held-out loss stands in for the task; at a correlation r of −1 it would stand in for it "
+        "perfectly.",
     ),
     "accuracy_compute": (
         "What compute buys in accuracy",
-        "Both axes are logarithmic, so a power law is a straight line and its slope is γ: the steeper, the more a "
-        f"decade of compute is worth. {FITS}",
+        "Both axes are logarithmic, so a power law is a straight line and its slope is γ: the steeper, "
+        f"the more a decade of compute is worth. {FITS}",
     ),
     "loss_law": (
         "The loss law, and the best size for a budget",
-        "Shades are the loss the law gives to a model of that size trained with that compute (lighter is lower "
-        "or higher as the bar says). Read upwards from a budget: the line passes through the size with the lowest "
-        "loss. Dots are the runs the law was fitted to; beyond them it is extrapolation.",
+        "Shades are the loss the law gives to a model of that size trained with that compute. Read "
+        "upwards from a budget: the line passes through the size with the lowest loss. Dots are the runs "
+        "the law was fitted to; away from them it is extrapolation.",
     ),
 }
 
@@ -85,7 +86,7 @@ def _figure(folder: pathlib.Path, name: str) -> Figure:
     title, caption = CAPTIONS[kind] if kind else (words(name), "")
     subject = words(name[len(kind) + 1 :]) if kind else ""
     if subject:
-        title = f"{title}: {subject}"
+        title = f"{title} {subject.capitalize()}" if title.endswith("?") else f"{title}: {subject}"
     return Figure(title, caption, f"Chart. {title}. {caption}", source)
 
 

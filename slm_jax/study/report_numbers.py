@@ -1,5 +1,6 @@
 """Numbers as people write them: 93 K, 1.2×10¹², 0.63 [0.58, 0.68], 1 h 4 min."""
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -44,12 +45,13 @@ def fixed(number: float | None, places: int = 2) -> str:
     return NONE if number is None else f"{number:.{places}f}".replace("-", MINUS)
 
 
-def interval(estimate: dict | None, form: Callable[[float | None], str] = significant) -> str:
-    """`0.63 [0.58, 0.68]` of {"value", "low", "high"}; only the value where there is no interval."""
+def interval(estimate: dict | None, form: Callable[[float | None], str] | None = None) -> str:
+    """`0.63 [0.58, 0.68]` of {"value", "low", "high"}, to two digits of its width or in `form`."""
     if estimate is None:
         return NONE
-    if estimate.get("low") is None or estimate.get("high") is None:
-        return f"{form(estimate['value'])} [no interval]"
+    if estimate["low"] is None or estimate["high"] is None:
+        return f"{(form or significant)(estimate['value'])} [no interval]"
+    form = form or _form_for_width(estimate["low"], estimate["high"])
     return f"{form(estimate['value'])} [{form(estimate['low'])}, {form(estimate['high'])}]"
 
 
@@ -78,9 +80,23 @@ def hours(number: float) -> str:
     return f"{number:,.0f}{THIN}h" if number >= 100 else f"{_plain(number, 3)}{THIN}h"
 
 
+def percent(fraction: float) -> str:
+    """A fraction as a whole percentage."""
+    return f"{fraction:.0%}".replace("%", f"{THIN}%")
+
+
 def words(name: str) -> str:
     """A field or task name as words: minimal_pairs -> minimal pairs."""
     return name.replace("_", " ")
+
+
+def _form_for_width(low: float, high: float) -> Callable[[float | None], str]:
+    """Places that show two digits of an interval's width; significant digits where it spans decades."""
+    spans_decades = low * high > 0 and not 0.01 < low / high < 100
+    if high == low or spans_decades or max(abs(low), abs(high)) >= 1e5:
+        return significant
+    places = max(0, 1 - math.floor(math.log10(high - low)))
+    return functools.partial(fixed, places=places)
 
 
 def _plain(number: float, digits: int) -> str:

@@ -16,7 +16,7 @@ from slm_jax.corpora import (
 from slm_jax.data import encode_recordings
 from slm_jax.evaluation.accuracy import PairScores
 from slm_jax.evaluation.intervals import summarize
-from slm_jax.files import read_jsonl, write_json, write_jsonl
+from slm_jax.files import read_jsonl, write_json
 from slm_jax.scaling import fit, read_runs, write_figures
 from slm_jax.tokenizer import fit_tokenizer, make_encoder
 
