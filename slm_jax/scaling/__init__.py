@@ -12,16 +12,17 @@ from slm_jax.scaling.table import Runs, Task, read_runs
 
 if TYPE_CHECKING:
     from slm_jax.scaling.figures import write_figures
+    from slm_jax.scaling.formatting import format_estimate, format_size
     from slm_jax.scaling.frontier import optimum
     from slm_jax.scaling.laws import fit
     from slm_jax.scaling.summary import format_summary
-    from slm_jax.scaling.verdicts import format_estimate
 
 __all__ = [
     "Runs",
     "Task",
     "fit",
     "format_estimate",
+    "format_size",
     "format_summary",
     "optimum",
     "read_runs",
@@ -30,7 +31,8 @@ __all__ = [
 
 _HOMES = {  # loaded when first used: jax, scipy and matplotlib take a second to import
     "fit": "laws",
-    "format_estimate": "verdicts",
+    "format_estimate": "formatting",
+    "format_size": "formatting",
     "format_summary": "summary",
     "optimum": "frontier",
     "write_figures": "figures",

@@ -73,7 +73,9 @@ class LossLawFit:
         starts_Sx5 = start_grid()
         starts_Sx5[:, 1] -= starts_Sx5[:, 3] * self._center_n  # a and b of the centred variables
         starts_Sx5[:, 2] -= starts_Sx5[:, 4] * self._center_d
-        theta_Sx5, objective_S = self._minimize(starts_Sx5, np.ones((len(starts_Sx5), len(loss_R))))
+        theta_Sx5, objective_S = self._minimize(
+            starts_Sx5, np.ones((len(starts_Sx5), len(loss_R))), "loss law, starts"
+        )
         best = int(objective_S.argmin())
         self.theta_5, self.objective = theta_Sx5[best], float(objective_S[best])
         self.starts = len(objective_S)
@@ -87,14 +89,14 @@ class LossLawFit:
         warm_Wx5 = _distinct_optima(theta_Sx5, objective_S)
         resamples, warm = len(counts_BxR), len(warm_Wx5)
         theta, objective = self._minimize(
-            np.tile(warm_Wx5, (resamples, 1)), np.repeat(counts_BxR, warm, axis=0)
+            np.tile(warm_Wx5, (resamples, 1)), np.repeat(counts_BxR, warm, axis=0), "loss law, resamples"
         )
         chosen_B = _one_of_the_best(objective.reshape(resamples, warm))
         self.theta_Bx5 = theta.reshape(resamples, warm, 5)[np.arange(resamples), chosen_B]
         self.law_Bx5 = self._law(self.theta_Bx5)
 
-    def _minimize(self, starts_Sx5, weights_SxR):
-        return minimize(starts_Sx5, weights_SxR, *self._rows, self.lower_5, self.upper_5)
+    def _minimize(self, starts_Sx5, weights_SxR, desc):
+        return minimize(starts_Sx5, weights_SxR, *self._rows, self.lower_5, self.upper_5, desc=desc)
 
     def _law(self, theta):
         e, a, b, alpha, beta = np.moveaxis(theta, -1, 0)

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from slm_jax.progress import progress
+
 HUBER_DELTA = 1e-3
 PROBLEMS_AT_ONCE = 512  # one compiled shape for all calls on a table, small enough to stay in cache
 ITERATIONS_AT_ONCE = 25  # then the finished problems leave, so that a few slow ones do not hold up the rest
@@ -129,7 +131,7 @@ def _iterate(theta_5xB, damping_B, stalled_B, weight_RxB, rows, box):
     return jax.lax.while_loop(unfinished, iterate, state)[:4]
 
 
-def minimize(starts_Bx5, weights_BxR, x_R, y_R, log_loss_R, lower_5, upper_5):
+def minimize(starts_Bx5, weights_BxR, x_R, y_R, log_loss_R, lower_5, upper_5, *, desc=""):
     """Minimizes the Huber objective from B starts, each with its own row weights, inside the box.
 
     Args:
@@ -137,6 +139,7 @@ def minimize(starts_Bx5, weights_BxR, x_R, y_R, log_loss_R, lower_5, upper_5):
       weights_BxR: weight of each row in each problem (ones, or the counts of a resample).
       x_R, y_R: log N and log D of the rows, centred; log_loss_R: log of the loss in nats.
       lower_5, upper_5: the box.
+      desc: what the progress bar says.
 
     Returns:
       theta_Bx5 and objective_B, float64 numpy arrays.
@@ -148,7 +151,7 @@ def minimize(starts_Bx5, weights_BxR, x_R, y_R, log_loss_R, lower_5, upper_5):
     rows = tuple(np.asarray(column_R, float)[:, None] for column_R in (x_R, y_R, log_loss_R))
     box = tuple(np.asarray(side_5, float)[:, None] for side_5 in (lower_5, upper_5))
     active = np.arange(problems)
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), progress(total=problems, desc=desc, unit="fit") as bar:
         for _ in range(MAX_ROUNDS):
             for first in range(0, len(active), PROBLEMS_AT_ONCE):
                 chunk = active[first : first + PROBLEMS_AT_ONCE]
@@ -163,6 +166,7 @@ def minimize(starts_Bx5, weights_BxR, x_R, y_R, log_loss_R, lower_5, upper_5):
                 )
                 theta_5xB, value, damping, stalled = (np.asarray(part)[..., : len(chunk)] for part in state)
                 theta_Bx5[chunk] = theta_5xB.T
+                bar.update(int((stalled >= PATIENCE).sum()))
                 value_B[chunk], damping_B[chunk], stalled_B[chunk] = value, damping, stalled
             active = active[stalled_B[active] < PATIENCE]
             if not len(active):

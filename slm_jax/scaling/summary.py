@@ -1,6 +1,6 @@
 """The laws as text for a terminal."""
 
-from slm_jax.scaling.verdicts import format_estimate
+from slm_jax.scaling.formatting import format_estimate, format_size
 
 
 def format_summary(laws: dict) -> str:
@@ -64,8 +64,9 @@ def _next_decade(decade: dict) -> list[str]:
     if decade["by_loss_law"]:
         best = decade["by_loss_law"]
         lines += [
-            f"  {label:<12} {format_estimate(best[key])}"
-            for label, key in (("parameters", "params"), ("tokens", "tokens"), ("loss", "loss"))
+            f"  {'parameters':<12} {format_estimate(best['params'], write=format_size)}",
+            f"  {'tokens':<12} {format_estimate(best['tokens'], write=format_size)}",
+            f"  {'loss':<12} {format_estimate(best['loss'])}",
         ]
     elif decade["loss_by_compute_law"]:
         lines.append(f"  {'loss':<12} {format_estimate(decade['loss_by_compute_law'])}")

@@ -1,22 +1,13 @@
 """Plain answers to the questions a study asks, each with the number behind it."""
 
 from slm_jax.scaling.bootstrap import Estimate
+from slm_jax.scaling.formatting import format_estimate
 
 SUPPORTED, NOT_SUPPORTED, CANNOT_TELL = "supported", "not supported", "cannot tell"
 
 # The fit keeps alpha and beta above 0, and so the exponent a: an interval that reaches down to a few
 # hundredths has reached that bound, which is no evidence for a > 0.
 LEAST_ALLOCATION_EXPONENT = 0.05
-
-
-def format_estimate(found: Estimate | None, digits: int = 3) -> str:
-    """`0.512 [0.431, 0.602]`, in significant digits; `no interval` in the brackets where there is none."""
-    if found is None:
-        return "none"
-    value = f"{found['value']:.{digits}g}"
-    if found["low"] is None:
-        return f"{value} [no interval]"
-    return f"{value} [{found['low']:.{digits}g}, {found['high']:.{digits}g}]"
 
 
 def judge(found: Estimate | None, *, above: float | None = None, below: float | None = None) -> str:

@@ -16,21 +16,21 @@ from slm_jax.scaling.figures.style import (
     new_figure,
     ring,
 )
+from slm_jax.scaling.formatting import format_estimate
 from slm_jax.scaling.table import Runs
-from slm_jax.scaling.verdicts import format_estimate
 
 
 def draw_loss_accuracy(runs: Runs, group: dict, task: str, colours: SizeColours) -> Figure:
     """Accuracy of every run against its loss, with the line and the correlation."""
     found = group["tasks"][task]
     figure, axes = new_figure(
-        f"{task} against loss:  r = {format_estimate(found['correlation'], 3)}, {found['runs']} runs"
+        f"{_words(task)} against loss:  r = {format_estimate(found['correlation'], 3)}, {found['runs']} runs"
     )
     _draw_runs(axes, runs, task, runs.loss_R, colours, POINT_MARKERS[0])
     points = found["line"]["points"]
     line = draw_law(axes, [p["loss"] for p in points], points, LINE_COLOURS[0], "least squares")
     axes.set_xlabel(LOSS)
-    axes.set_ylabel(f"{task} accuracy")
+    axes.set_ylabel(f"Accuracy, {_words(task)}")
     legend(figure, [*colours.legend_handles(runs.params_R), line])
     return figure
 
@@ -40,7 +40,9 @@ def draw_accuracy_compute(groups: dict[str, Runs], laws: dict, task: str, colour
     fitted = {name: laws["groups"][name]["tasks"].get(task) for name in groups}
     fitted = {name: found["compute"] for name, found in fitted.items() if found and found["compute"]}
     one = next(iter(fitted.values())) if len(fitted) == 1 else None
-    title = f"{task} against compute" + (f":  γ = {format_estimate(one['exponent'], 2)}" if one else "")
+    title = f"{_words(task)} against compute" + (
+        f":  γ = {format_estimate(one['exponent'], 2)}" if one else ""
+    )
     figure, axes = new_figure(title)
     sizes = np.concatenate([groups[name].params_R for name in fitted])
     lines = []
@@ -59,7 +61,7 @@ def draw_accuracy_compute(groups: dict[str, Runs], laws: dict, task: str, colour
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 1e-3), high)
     log_axis(axes, "x", COMPUTE, "power")
-    log_axis(axes, "y", f"{task} accuracy")
+    log_axis(axes, "y", f"Accuracy, {_words(task)}")
     legend(figure, [*colours.legend_handles(sizes), front, *lines], dashed=True)
     return figure
 
@@ -75,3 +77,7 @@ def _draw_runs(axes, runs: Runs, task: str, x_R: np.ndarray, colours: SizeColour
                 x_R[i], min(low, accuracy), max(high, accuracy), color=colour, linewidth=0.9, alpha=0.6
             )
         axes.plot(x_R[i], accuracy, marker, color=colour, zorder=3)
+
+
+def _words(task: str) -> str:
+    return task.replace("_", " ")

@@ -16,11 +16,11 @@ from slm_jax.scaling.figures.style import (
     ring,
     spread,
 )
+from slm_jax.scaling.formatting import format_estimate
 from slm_jax.scaling.frontier import FLOPS_PER_PARAMETER_AND_TOKEN, on_frontier
 from slm_jax.scaling.isoflop import shared_budgets
 from slm_jax.scaling.loss_law import NAMES, law_loss
 from slm_jax.scaling.table import Runs
-from slm_jax.scaling.verdicts import format_estimate
 
 COMPUTE = "Training compute (FLOPs)"
 LOSS = "Held-out loss (nats per token)"

@@ -21,6 +21,7 @@ from matplotlib.ticker import (
 )
 
 from slm_jax.files import atomic_path
+from slm_jax.scaling.formatting import format_size
 
 INCHES = (6.2, 3.9)
 DOTS_PER_INCH = 200
@@ -87,14 +88,6 @@ class SizeColours:
 def spread(count: int, most: int) -> list[int]:
     """All of 0..count-1, or `most` of them evenly spread with both ends."""
     return [round(i) for i in np.linspace(0, count - 1, min(count, most))]
-
-
-def format_size(number: float) -> str:
-    """A count of parameters or tokens in three digits: 31.5k, 20.7M, 1.2B."""
-    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if number >= 0.9995 * limit:
-            return f"{number / limit:.3g}{unit}"
-    return f"{number:.3g}"
 
 
 def log_axis(axes: Axes, side: str, label: str, kind: str = "plain") -> None:
