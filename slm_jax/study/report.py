@@ -18,6 +18,10 @@ from slm_jax.tokenizer import read_config
 REPORT = "report.html"
 TEMPLATE = "report.html"
 PRIMARY_TASK = "minimal_pairs"
+OPTIONAL_PLAN = dict.fromkeys(("seed", "command", "commit", "machine", "started")) | {
+    "config": {},
+    "versions": {},
+}
 DATASETS = ("stories", "pairs", "cloze")
 SAME_BUDGET = 1.1  # a run with more than this times the compute of the one before opens a new budget
 
@@ -61,14 +65,15 @@ def _environment() -> jinja2.Environment:
 
 def _content(study_dir: pathlib.Path) -> dict:
     """Everything the template shows."""
-    plan, laws = read_json(study_dir / "plan.json"), read_json(study_dir / "laws.json")
+    plan = OPTIONAL_PLAN | read_json(study_dir / "plan.json")
+    laws = read_json(study_dir / "laws.json")
     table = read_runs(study_dir / "results.csv")
     runs = _run_rows(study_dir, table)
     members = table.groups()
     datasets = _datasets(study_dir / "data")
     return {
         "plan": plan,
-        "config": json.dumps(plan.get("config", {}), indent=2, ensure_ascii=False),
+        "config": json.dumps(plan["config"], indent=2, ensure_ascii=False),
         "confidence": laws["confidence"],
         "resamples": laws["resamples"],
         "groups": [describe_group(name, group, members[name]) for name, group in laws["groups"].items()],

@@ -1,38 +1,41 @@
-"""A study directory as the runner leaves it: real data of tiny size, made-up runs, laws fitted to them."""
+"""A study directory as the runner leaves it, with made-up speech and runs, and the laws of those."""
 
 import csv
 import pathlib
 
 import numpy as np
+import soundfile
 
-from slm_jax.corpora import (
-    cloze_utterances,
-    find_recordings,
-    pair_utterances,
-    speak,
-    story_utterances,
-    write_corpus,
-)
-from slm_jax.data import encode_recordings
+from slm_jax.corpora import Utterance, cloze_utterances, pair_utterances, story_utterances, write_corpus
+from slm_jax.data import write_dataset
 from slm_jax.evaluation.accuracy import PairScores
 from slm_jax.evaluation.intervals import summarize
-from slm_jax.files import read_jsonl, write_json
+from slm_jax.files import read_jsonl, write_json, write_jsonl
 from slm_jax.scaling import fit, read_runs, write_figures
-from slm_jax.tokenizer import fit_tokenizer, make_encoder
+from slm_jax.tokenizer import MFCC, Tokenizer
 
 SIZES = {"30k": 31_500, "90k": 93_000, "170k": 172_000, "440k": 441_000, "830k": 831_000}
 BUDGETS = (3e11, 1e12, 3e12, 1e13)
 HELD_OUT_PAIRS = 60
+K = 50
+PAIR_FIELDS = ("group", "phenomenon", "voice", "correct")
 COLUMNS = ("model", "modality", "tokenizer", "params", "tokens", "unique_tokens", "flops", "loss")
 
 
 def write_study(folder: pathlib.Path, *, sizes: int = 5, resamples: int = 100) -> pathlib.Path:
-    """Writes everything `write_report` reads, for the first `sizes` sizes."""
+    """Writes everything `write_report` reads, with runs of the first `sizes` sizes."""
+    write_data(folder)
+    write_runs(folder, sizes=sizes)
+    write_laws(folder, resamples=resamples)
+    return folder
+
+
+def write_runs(folder: pathlib.Path, *, sizes: int) -> None:
+    """plan.json, timings.json, results.csv and what each run left in its folder."""
     rng = np.random.default_rng(7)
-    _write_data(folder)
     phenomena = sorted({row["UID"] for row in read_jsonl(folder / "text/pairs.jsonl")})
     runs = [(size, budget) for budget in BUDGETS for size in list(SIZES)[:sizes]]
-    rows, curves, planned = [], {}, []
+    rows, planned = [], []
     for size, budget in runs:
         name, params = f"{size}-{budget:.0e}".replace("+", ""), SIZES[size]
         tokens = round(budget / (6 * params))
@@ -54,7 +57,7 @@ def write_study(folder: pathlib.Path, *, sizes: int = 5, resamples: int = 100) -
             row |= {task: accuracy["macro"]["value"]}
             row |= {f"{task}_{end}": accuracy["macro"][end] for end in ("low", "high")}
         rows.append(row)
-        curves[name] = _curve(params, tokens, loss, rng)
+        write_jsonl(folder / f"runs/{name}/metrics.jsonl", _metrics(tokens, loss, rng))
         write_json(
             folder / f"runs/{name}/summary.json",
             {
@@ -78,33 +81,54 @@ def write_study(folder: pathlib.Path, *, sizes: int = 5, resamples: int = 100) -
     write_json(
         folder / "timings.json", {"corpus": 3.1, "speech": 412.5, "tokenizer": 64.0, "training": 3991.0}
     )
+
+
+def write_laws(folder: pathlib.Path, *, resamples: int) -> None:
+    """laws.json and the figures, from results.csv and the metrics."""
     table = read_runs(folder / "results.csv")
+    curves = {}
+    for name, params in zip(table.model, table.params_R, strict=True):
+        metrics = folder / f"runs/{name}/metrics.jsonl"
+        if metrics.exists():
+            tokens_S, loss_S = np.array([(row["tokens"], row["loss"]) for row in read_jsonl(metrics)]).T
+            curves[name] = (6 * params * tokens_S, loss_S, float(params))
     laws = fit(table, seed=0, resamples=resamples, curves=curves)
     write_json(folder / "laws.json", laws)
     write_figures(table, laws, folder / "figures", curves)
-    return folder
 
 
-def _write_data(folder: pathlib.Path) -> None:
+def write_data(folder: pathlib.Path) -> None:
+    """The corpus as text, a little noise as speech, and random units of a tokenizer with random centroids."""
+    rng = np.random.default_rng(5)
     text, voices = folder / "text", ("us_female", "british_male")
     write_corpus(text, stories=40, pairs_per_phenomenon=2, cloze_items=2, seed=0)
-    utterances = {
-        "stories": story_utterances(text),
-        "pairs": pair_utterances(text, voices),
-        "cloze": cloze_utterances(text, voices),
-    }
-    for name, spoken in utterances.items():
-        speak(spoken, folder / "speech" / name, workers=1)
-    fit_tokenizer(
-        find_recordings(folder / "speech/stories"),
-        encoder=make_encoder("mfcc", {"frame_rate": 25}),
-        k=50,
-        sample_seconds=60,
-        workers=1,
-    ).save(folder / "tokenizer")
-    for name in utterances:
-        recordings = find_recordings(folder / "speech" / name)
-        encode_recordings(recordings, folder / "tokenizer", folder / "data" / name, name=name, workers=1)
+    Tokenizer(MFCC(), rng.normal(size=(K, 26))).save(folder / "tokenizer")
+    _write_speech(folder, "stories", story_utterances(text), (), rng)
+    _write_speech(folder, "pairs", pair_utterances(text, voices), PAIR_FIELDS, rng)
+    _write_speech(folder, "cloze", cloze_utterances(text, voices), PAIR_FIELDS, rng)
+
+
+def _write_speech(folder, name: str, utterances: list[Utterance], fields: tuple[str, ...], rng) -> None:
+    """A manifest, audio for its first two recordings alone, and the dataset."""
+    speech, manifest, splits = folder / "speech" / name, [], {}
+    for utterance in utterances:
+        row = {"audio": f"audio/{utterance.id}.wav", "id": utterance.id, "speaker": utterance.voice}
+        manifest.append(row | {"text": utterance.text} | utterance.fields)
+        units_L = rng.integers(0, K, len(utterance.text)).astype(np.uint16)
+        example = {"id": utterance.id, "units": units_L, "source": name, "speaker": utterance.voice}
+        example |= {"seconds": len(units_L) / 18} | {field: utterance.fields[field] for field in fields}
+        splits.setdefault(utterance.fields.get("split", "test"), []).append(example)
+    write_jsonl(speech / "manifest.jsonl", manifest)
+    (speech / "audio").mkdir()
+    for row in manifest[:2]:
+        soundfile.write(speech / row["audio"], rng.normal(0, 0.05, 8_000).clip(-1, 1), 16_000)
+    write_dataset(
+        folder / "data" / name,
+        splits,
+        name=name,
+        kind="pairs" if fields else "units",
+        tokenizer_dir=folder / "tokenizer",
+    )
 
 
 def _accuracy(phenomena: list[str], mean: float, rng: np.random.Generator) -> dict:
@@ -121,10 +145,10 @@ def _accuracy(phenomena: list[str], mean: float, rng: np.random.Generator) -> di
     return summarize(scores, resamples=200)
 
 
-def _curve(params: int, tokens: int, loss: float, rng: np.random.Generator):
+def _metrics(tokens: int, loss: float, rng: np.random.Generator) -> list[dict]:
     share_S = np.geomspace(0.02, 1, 40)
     loss_S = loss + 0.35 * (share_S**-0.35 - 1) + rng.normal(0, 0.006, 40)
-    return 6.0 * params * tokens * share_S, loss_S, float(params)
+    return [{"tokens": tokens * share, "loss": loss} for share, loss in zip(share_S, loss_S, strict=True)]
 
 
 def _plan(planned: list[dict]) -> dict:

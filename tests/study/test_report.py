@@ -1,0 +1,301 @@
+"""The report: one page that loads nothing, says everything the study found, and trusts no text in it."""
+
+import base64
+import csv
+import html.parser
+import io
+import json
+import re
+import shutil
+
+import pytest
+import soundfile
+from made_up_study import PAIR_FIELDS, write_laws, write_study
+
+from slm_jax.data import open_dataset
+from slm_jax.errors import InputError
+from slm_jax.files import read_json, read_jsonl, write_json
+from slm_jax.study import report_media
+from slm_jax.study.report import write_report
+from slm_jax.study.report_numbers import accuracy, count, duration, hours, interval, power, significant
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+
+
+class Page(html.parser.HTMLParser):
+    """Elements, texts and whether every element is closed."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.source, self.elements, self.open, self.words = text, [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> on line {self.getpos()[0]} closes another element"
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """What a reader sees, style sheet included, with single spaces."""
+        return re.sub(r"\s+", " ", " ".join(self.words).replace("\N{NARROW NO-BREAK SPACE}", " "))
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for found, attributes in self.elements if found == tag]
+
+
+def page_of(study) -> Page:
+    return Page(write_report(study).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    return write_study(tmp_path_factory.mktemp("studies") / "study", sizes=3, resamples=20)
+
+
+@pytest.fixture(scope="module")
+def page(original):
+    return page_of(original)
+
+
+@pytest.fixture
+def study(original, tmp_path):
+    """A copy to damage."""
+    return shutil.copytree(original, tmp_path / "study")
+
+
+def results(study) -> list[dict]:
+    with (study / "results.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write_results(study, rows: list[dict]) -> None:
+    with (study / "results.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_the_page_loads_nothing(page):
+    for tag, attributes in page.elements:
+        assert tag not in {"script", "link", "iframe", "object", "embed", "base", "form"}
+        assert attributes.get("src", "data:").startswith("data:")
+        assert "srcset" not in attributes and "poster" not in attributes
+        if "href" in attributes:
+            assert attributes["href"].startswith(("#", "https://arxiv.org/abs/"))
+    style = page.source[page.source.index("<style>") : page.source.index("</style>")]
+    assert "url(" not in style and "@import" not in style
+    policy = next(m["content"] for m in page.all("meta") if "http-equiv" in m)
+    assert "default-src 'none'" in policy and "script-src" not in policy
+
+
+def test_links_within_the_page_lead_somewhere(page):
+    names = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(names) == len(set(names))
+    targets = {link["href"][1:] for link in page.all("a") if link["href"].startswith("#")}
+    assert targets and targets <= set(names)
+
+
+def test_every_run_claim_phenomenon_and_dataset_is_there(original, page):
+    plan, laws = read_json(original / "plan.json"), read_json(original / "laws.json")
+    assert plan["title"] in page.text and plan["command"] in page.text and plan["commit"] in page.text
+    assert "12 models of 31.5 K to 172 K parameters" in page.text
+    assert "at 4 compute budgets from 3×10¹¹ to 10¹³ FLOPs" in page.text
+    for row in results(original):
+        assert f" {row['model']} " in page.text and f" {float(row['loss']):.3f} " in page.text
+    (group,) = laws["groups"].values()
+    claims = page.source[page.source.index('id="answers"') : page.source.index('id="figures"')]
+    assert claims.count('<li class="answer">') == len(group["claims"]) == 6
+    for claim in group["claims"]:
+        assert claim["claim"] in claims and claim["verdict"] in claims
+        assert interval(claim["estimate"]) in claims
+    for sentence in [*group["warnings"], *group["absent"].values()]:
+        assert sentence in page.text
+    for pair in read_jsonl(original / "text/pairs.jsonl"):
+        assert pair["UID"].replace("_", " ").capitalize() in page.text
+    for name in ("stories", "pairs", "cloze"):
+        assert open_dataset(original / "data" / name).fingerprint in page.text
+    assert "1 h 15 min" in page.text  # 3.1 + 412.5 + 64 + 3991 s
+
+
+def test_runs_stand_in_the_order_of_compute(original, page):
+    table = page.source[page.source.index('aria-label="Table of runs"') :]
+    by_compute = sorted(results(original), key=lambda row: (float(row["flops"]), float(row["params"])))
+    places = [table.index(f'class="keep">{row["model"]}') for row in by_compute]
+    assert places == sorted(places)
+
+
+def test_the_best_model_is_the_most_accurate_and_the_lowest_loss_is_named_too(study):
+    rows = results(study)
+    for row in rows:
+        row["minimal_pairs"] = "0.61" if row is rows[4] else "0.60"
+    write_results(study, rows)
+    lowest = min(rows, key=lambda row: float(row["loss"]))
+    page = page_of(study)
+    assert f"accuracy on minimal pairs: {rows[4]['model']} (" in page.text
+    assert f"is that of {lowest['model']} ." in page.text
+    assert f"{rows[4]['model']} best accuracy" in page.text and f"{lowest['model']} lowest loss" in page.text
+    shown = read_json(study / "runs" / rows[4]["model"] / "minimal_pairs.json")["accuracy"]["phenomena"]
+    for estimate in shown.values():
+        assert accuracy(estimate) in page.text
+
+
+def test_interval_bars_are_where_the_numbers_are(original, page):
+    best = max(results(original), key=lambda row: float(row["minimal_pairs"]))["model"]
+    phenomena = read_json(original / "runs" / best / "minimal_pairs.json")["accuracy"]["phenomena"]
+    first = next(iter(phenomena.values()))
+    strip = page.source[page.source.index('<svg class="strip"') :].split("</svg>")[0]
+    found = re.search(r'class="reach r1" x1="([\d.]+)%" x2="([\d.]+)%"', strip)
+    assert [float(edge) for edge in found.groups()] == pytest.approx(
+        [100 * first["low"], 100 * first["high"]], abs=0.01
+    )
+    assert float(re.search(r'class="r1" cx="([\d.]+)%"', strip)[1]) == pytest.approx(
+        100 * first["value"], abs=0.01
+    )
+
+
+def test_text_in_the_data_cannot_become_markup(study):
+    plan, laws = read_json(study / "plan.json"), read_json(study / "laws.json")
+    plan |= {"title": HOSTILE, "name": HOSTILE, "command": HOSTILE, "commit": HOSTILE, "machine": HOSTILE}
+    plan["config"][HOSTILE] = HOSTILE
+    write_json(study / "plan.json", plan)
+    (group,) = laws["groups"].values()
+    group["warnings"].append(HOSTILE)
+    group["absent"][HOSTILE] = HOSTILE
+    group["claims"][0] |= {"claim": HOSTILE, "task": HOSTILE, "because": HOSTILE, "verdict": "cannot tell"}
+    write_json(study / "laws.json", laws)
+    rows = results(study)
+    rows[0]["model"] = HOSTILE
+    write_results(study, rows)
+    write_json(study / "failed.json", [{"name": HOSTILE, "reason": HOSTILE}])
+    write_json(study / "timings.json", {HOSTILE: 1.0})
+    for file in ("text/stories.jsonl", "text/pairs.jsonl", "text/cloze.jsonl", "speech/pairs/manifest.jsonl"):
+        kept = set(PAIR_FIELDS) | {"audio"}
+        hostile = [
+            {k: v if k in kept else HOSTILE for k, v in row.items()} for row in read_jsonl(study / file)
+        ]
+        (study / file).write_text("\n".join(map(json.dumps, hostile)))
+    (study / "figures" / "evil<b>.svg").write_text(f"<svg>{HOSTILE}</svg>")
+
+    page = page_of(study)
+    assert not page.all("script")
+    assert all(not name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert all(image["src"].startswith("data:") for image in page.all("img"))
+    assert page.text.count("alert(1)") > 20
+
+
+def test_what_is_not_there_is_left_out(study, original):
+    for name in ("text", "speech", "tokenizer", "data", "runs", "figures"):
+        shutil.rmtree(study / name)
+    (study / "timings.json").unlink()
+    plan = read_json(study / "plan.json")
+    write_json(study / "plan.json", {key: plan[key] for key in ("name", "title", "runs")} | {"commit": None})
+    page = page_of(study)
+    assert not page.all("img") and not page.all("audio")
+    assert all(row["model"] in page.text for row in results(original))
+    targets = {link["href"][1:] for link in page.all("a") if link["href"].startswith("#")}
+    assert targets <= {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+
+
+@pytest.mark.parametrize("file", ["plan.json", "laws.json", "results.csv"])
+def test_what_a_report_cannot_do_without_is_named(study, file):
+    written = write_report(study).read_bytes()
+    (study / file).unlink()
+    with pytest.raises(InputError, match=re.escape(file)):
+        write_report(study)
+    assert (study / "report.html").read_bytes() == written
+
+
+def test_failed_runs_are_listed_with_their_reason(study):
+    write_json(study / "failed.json", [{"name": "830k-1e13", "reason": "the loss is nan at step 41"}])
+    text = page_of(study).text
+    assert "830k-1e13 : the loss is nan at step 41" in text and "1 planned run failed" in text
+
+
+def test_clips_sound_like_the_recordings(original, page):
+    clips = page.all("audio")
+    assert len(clips) == 3
+    (row, *_) = read_jsonl(original / "speech/stories/manifest.jsonl")
+    wave_S, rate = soundfile.read(io.BytesIO(base64.b64decode(clips[0]["src"].split(",")[1])))
+    recorded_S, recorded_rate = soundfile.read(original / "speech/stories" / row["audio"])
+    assert rate == recorded_rate and (wave_S == recorded_S).all()
+    assert page.text.index("the good candidate") < page.text.index("the bad candidate")
+
+
+def test_clips_that_are_too_long_are_left_out(study, monkeypatch):
+    monkeypatch.setattr(report_media, "LARGEST_CLIPS", 100)
+    assert not page_of(study).all("audio")
+
+
+def test_figures_come_in_reading_order_with_words(original, page, monkeypatch):
+    images = page.all("img")
+    assert len(images) == len(list((original / "figures").glob("*.svg")))
+    assert all(
+        image["src"].startswith("data:image/svg+xml;base64,") and len(image["alt"]) > 60 for image in images
+    )
+    titles = [image["alt"].split(". ")[1] for image in images]
+    kinds = [title for title, _ in report_media.CAPTIONS.values()]
+    order = [next(i for i, kind in enumerate(kinds) if kind.rstrip("?") in title) for title in titles]
+    assert order == sorted(order) and set(order) == set(range(len(kinds)))
+    monkeypatch.setattr(report_media, "LARGEST_SVG", 1000)
+    assert all(f.source.startswith("data:image/png") for f in report_media.read_figures(original / "figures"))
+
+
+def test_a_study_of_speech_and_text_and_few_runs(study):
+    rows = results(study)[::3]
+    text = [row | {"model": f"text {row['model']}", "modality": "text"} for row in rows]
+    for row in text:
+        row["minimal_pairs"] = str(float(row["minimal_pairs"]) ** 0.3)
+    text[0]["minimal_pairs"] = text[0]["minimal_pairs_low"] = text[0]["minimal_pairs_high"] = ""
+    write_results(study, rows + text)
+    shutil.rmtree(study / "figures")
+    write_laws(study, resamples=20)
+    laws = read_json(study / "laws.json")
+    assert set(laws["groups"]) == {"speech", "text"} and laws["groups"]["text"]["loss_law"] is None
+    page = page_of(study)
+    for comparison in laws["comparisons"]:
+        expected = f"faster with compute for {comparison['faster']} than for {comparison['slower']}"
+        assert expected in page.text
+    assert all(row["model"] in page.text for row in rows + text)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (count(93_000), "93 K"),
+        (count(20_710_912), "20.7 M"),
+        (count(999_600), "1 M"),
+        (count(36), "36"),
+        (power(1.2e12), "1.2×10¹²"),
+        (power(9.99e11), "10¹²"),
+        (power(3e-5), "3×10⁻⁵"),
+        (significant(0.25), "0.25"),
+        (significant(-1234.5), "−1234"),
+        (significant(0), "0"),
+        (interval({"value": 0.63, "low": 0.58, "high": 0.681}), "0.63 [0.58, 0.68]"),
+        (interval({"value": -0.9571, "low": -0.98, "high": -0.931}), "−0.957 [−0.980, −0.931]"),
+        (interval({"value": 40.0, "low": 0.02, "high": 3e4}), "40 [0.02, 30000]"),
+        (interval({"value": 0.5, "low": None, "high": None}), "0.5 [no interval]"),
+        (interval(None), "–"),
+        (accuracy({"value": 0.5, "low": 0.4999, "high": 1.0}), "0.50 [0.50, 1.00]"),
+        (duration(3.14), "3.1 s"),
+        (duration(200), "3 min 20 s"),
+        (duration(3599.7), "1 h 0 min"),
+        (hours(0.105), "6.3 min"),
+        (hours(13_250), "13,250 h"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(found, expected):
+    assert found.replace("\N{NARROW NO-BREAK SPACE}", " ") == expected
