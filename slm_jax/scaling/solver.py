@@ -171,4 +171,5 @@ def minimize(starts_Bx5, weights_BxR, x_R, y_R, log_loss_R, lower_5, upper_5, *,
             active = active[stalled_B[active] < PATIENCE]
             if not len(active):
                 break
+        bar.update(len(active))
     return theta_Bx5, value_B
