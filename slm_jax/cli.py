@@ -141,9 +141,12 @@ def _plan(options) -> None:
 def _train(options) -> None:
     import json
 
+    from slm_jax.model import share_cpu_among_devices
     from slm_jax.training import parse_config, train
 
-    print(json.dumps(train(parse_config(options.config), options.workdir), indent=2))
+    config = parse_config(options.config)
+    share_cpu_among_devices(config.batch_size)
+    print(json.dumps(train(config, options.workdir), indent=2))
 
 
 def _evaluate(options) -> None:
@@ -175,10 +178,11 @@ def _study(options) -> None:
 
 def _export(options) -> None:
     from slm_jax.model import save_llama
-    from slm_jax.training import load_model
+    from slm_jax.training import load_model, read_run_config
 
+    config, model_config, _ = read_run_config(options.checkpoint)
     model, _ = load_model(options.checkpoint)
-    save_llama(model, options.out)
+    save_llama(model, options.out, context=config.context, eos=model_config.vocab_size - 2)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import grain
 import numpy as np
 
 from slm_jax.data.unit_dataset import UnitDataset
@@ -48,6 +47,8 @@ def training_batches(
     Windows are permuted anew every epoch. Step s takes rows s * batch_size .. (s + 1) * batch_size - 1 of the
     permuted sequence whatever the number of hosts; host h of H reads every H-th of them, from h.
     """
+    import grain  # a second to import, which processes that only encode are spared
+
     rows = grain.MapDataset.source(windows).shuffle(seed=seed).repeat()
     batches = rows[host::hosts].batch(batch_size // hosts, drop_remainder=True)
     reading = grain.ReadOptions(num_threads=1, prefetch_buffer_size=8)

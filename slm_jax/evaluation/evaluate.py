@@ -1,16 +1,13 @@
 """A run directory and a pairs directory to one result."""
 
 import dataclasses
-import importlib.metadata
 import os
-import platform
 from collections.abc import Sequence
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from slm_jax import __version__
 from slm_jax.data import Candidate, PairsDataset
 from slm_jax.errors import InputError
 from slm_jax.evaluation.accuracy import Question, grade, pair_scores, pose_questions
@@ -19,9 +16,9 @@ from slm_jax.evaluation.score import score_candidates
 from slm_jax.files import write_json
 from slm_jax.model import Transformer
 from slm_jax.training import load_model, read_run_config
+from slm_jax.versions import versions
 
 NORMALIZATIONS = ("mean", "sum")
-REPORTED_PACKAGES = ("jax", "flax", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +111,7 @@ def evaluate(
         "model": {"run": run.directory, "name": run.name, "checkpoint_step": run.step},
         "data": {"directory": os.fspath(pairs_dir), "fingerprint": pairs.fingerprint},
         "tokenizer": {"fingerprint": pairs.tokenizer_fingerprint},
-        "versions": _versions(),
+        "versions": versions(),
     }
     if items:
         result["items"] = _items(questions, points_Q, candidates, loglik_C, units_C)
@@ -160,9 +157,3 @@ def _items(
         }
         for question, points in zip(questions, points_Q, strict=True)
     ]
-
-
-def _versions() -> dict[str, str]:
-    packages = {name: importlib.metadata.version(name) for name in REPORTED_PACKAGES}
-    device = jax.devices()[0].device_kind
-    return {"slm_jax": __version__, "python": platform.python_version(), **packages, "device": device}

@@ -1,8 +1,14 @@
 """The Transformer, its sizes, sharding rules and attention backends."""
 
 from slm_jax.model.config import SIZES, TransformerConfig
-from slm_jax.model.llama import from_llama, to_llama
-from slm_jax.model.sharding import MESH_AXES, batch_sharding, make_mesh, parameter_shardings
+from slm_jax.model.llama import from_llama, save_llama, to_llama
+from slm_jax.model.sharding import (
+    MESH_AXES,
+    batch_sharding,
+    make_mesh,
+    parameter_shardings,
+    share_cpu_among_devices,
+)
 from slm_jax.model.transformer import Transformer, count_parameters
 
 __all__ = [
@@ -15,5 +21,7 @@ __all__ = [
     "from_llama",
     "make_mesh",
     "parameter_shardings",
+    "save_llama",
+    "share_cpu_among_devices",
     "to_llama",
 ]

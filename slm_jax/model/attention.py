@@ -3,11 +3,14 @@
 Shapes throughout: B sequences, L positions, H heads, K head size.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-BLOCK = 128
+BLOCK = 64
+MASKED = -1e30  # finite, so that no difference of scores is ever NaN
 
 
 def causal_attention(
@@ -23,36 +26,40 @@ def causal_attention(
     return BACKENDS[backend](q_BxLxHxK, k_BxLxHxK, v_BxLxHxK)
 
 
-def _reference(q_BxLxHxK, k_BxLxHxK, v_BxLxHxK):
-    return _attend(q_BxLxHxK, k_BxLxHxK, v_BxLxHxK, first_query=0)
+def _library(q_BxLxHxK, k_BxLxHxK, v_BxLxHxK, implementation: str):
+    return jax.nn.dot_product_attention(
+        q_BxLxHxK, k_BxLxHxK, v_BxLxHxK, is_causal=True, implementation=implementation
+    )
 
 
 def _blockwise(q_BxLxHxK, k_BxLxHxK, v_BxLxHxK):
     """Skips the keys after each block of queries: half the work of the full square, and less in cache."""
-    length = q_BxLxHxK.shape[1]
-    blocks = [
-        _attend(
-            q_BxLxHxK[:, i : i + BLOCK], k_BxLxHxK[:, : i + BLOCK], v_BxLxHxK[:, : i + BLOCK], first_query=i
+    query, key, value = (jnp.swapaxes(x, 1, 2) for x in (q_BxLxHxK, k_BxLxHxK, v_BxLxHxK))
+    length, scale = query.shape[2], query.shape[3] ** -0.5
+    blocks = []
+    for start in range(0, length, BLOCK):
+        stop = min(start + BLOCK, length)
+        scores_BxHxQxS = jnp.einsum(
+            "bhqk,bhsk->bhqs",
+            query[:, :, start:stop] * scale,
+            key[:, :, :stop],
+            preferred_element_type=jnp.float32,
         )
-        for i in range(0, length, BLOCK)
-    ]
-    return jnp.concatenate(blocks, axis=1)
+        visible_QxS = np.arange(start, stop)[:, None] >= np.arange(stop)
+        scores_BxHxQxS = jnp.where(visible_QxS, scores_BxHxQxS, MASKED)
+        largest_BxHxQx1 = jax.lax.stop_gradient(scores_BxHxQxS.max(axis=-1, keepdims=True))
+        weights_BxHxQxS = jnp.exp(scores_BxHxQxS - largest_BxHxQx1)
+        # Normalizing the sums over keys instead of the weights saves a pass over the largest array.
+        summed_BxHxQxK = jnp.einsum(
+            "bhqs,bhsk->bhqk", weights_BxHxQxS.astype(value.dtype), value[:, :, :stop]
+        )
+        total_BxHxQx1 = weights_BxHxQxS.sum(axis=-1, keepdims=True).astype(value.dtype)
+        blocks.append(summed_BxHxQxK / total_BxHxQx1)
+    return jnp.swapaxes(jnp.concatenate(blocks, axis=2), 1, 2)
 
 
-def _cudnn(q_BxLxHxK, k_BxLxHxK, v_BxLxHxK):
-    return jax.nn.dot_product_attention(
-        q_BxLxHxK, k_BxLxHxK, v_BxLxHxK, is_causal=True, implementation="cudnn"
-    )
-
-
-def _attend(q_BxQxHxK, k_BxSxHxK, v_BxSxHxK, first_query: int):
-    queries, keys, head_dim = q_BxQxHxK.shape[1], k_BxSxHxK.shape[1], q_BxQxHxK.shape[-1]
-    scores_BxHxQxS = jnp.einsum(
-        "bqhk,bshk->bhqs", q_BxQxHxK * head_dim**-0.5, k_BxSxHxK, preferred_element_type=jnp.float32
-    )
-    visible_QxS = first_query + np.arange(queries)[:, None] >= np.arange(keys)
-    weights_BxHxQxS = jax.nn.softmax(jnp.where(visible_QxS, scores_BxHxQxS, -jnp.inf), axis=-1)
-    return jnp.einsum("bhqs,bshk->bqhk", weights_BxHxQxS.astype(v_BxSxHxK.dtype), v_BxSxHxK)
-
-
-BACKENDS = {"reference": _reference, "blockwise": _blockwise, "cudnn": _cudnn}
+BACKENDS = {
+    "reference": functools.partial(_library, implementation="xla"),
+    "cudnn": functools.partial(_library, implementation="cudnn"),
+    "blockwise": _blockwise,
+}

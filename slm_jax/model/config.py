@@ -59,10 +59,10 @@ class TransformerConfig:
 
 # The five sizes of the study (context 2,050, vocabulary 502), and sizes of the same recipe for a laptop CPU.
 SIZES: dict[str, dict[str, int]] = {
-    "30k": {"layers": 2, "dim": 32, "heads": 2, "mlp_multiple": 32},
-    "90k": {"layers": 3, "dim": 48, "heads": 3, "mlp_multiple": 32},
-    "170k": {"layers": 3, "dim": 64, "heads": 4, "mlp_multiple": 32},
-    "440k": {"layers": 4, "dim": 96, "heads": 6, "mlp_multiple": 32},
+    "30k": {"layers": 2, "dim": 32, "heads": 1, "mlp_multiple": 32},
+    "90k": {"layers": 3, "dim": 48, "heads": 2, "mlp_multiple": 32},
+    "170k": {"layers": 3, "dim": 64, "heads": 2, "mlp_multiple": 32},
+    "440k": {"layers": 4, "dim": 96, "heads": 3, "mlp_multiple": 32},
     "830k": {"layers": 4, "dim": 128, "heads": 4, "mlp_multiple": 32},
     "2M": {"layers": 5, "dim": 192, "heads": 6, "mlp_multiple": 32},
     "5M": {"layers": 6, "dim": 256, "heads": 8, "mlp_multiple": 32},

@@ -1,66 +1,79 @@
-"""Weights to and from Hugging Face's Llama layout (`LlamaForCausalLM`), as NumPy arrays."""
+"""Weights to and from Hugging Face's Llama layout (`LlamaForCausalLM`)."""
+
+import math
+import os
+import pathlib
 
 import numpy as np
-from flax import nnx
+import safetensors.numpy
 
+from slm_jax.files import atomic_path, write_json
 from slm_jax.model.transformer import Transformer
 
-LAYER = "model.layers.{layer}."
+# Hugging Face's name of a layer's weight: ours, and how many of its axes are inputs (0: a vector).
+LAYER_WEIGHTS = {
+    "input_layernorm": ("attention_norm_NxD", 0),
+    "self_attn.q_proj": ("query_NxDxHxK", 1),
+    "self_attn.k_proj": ("key_NxDxHxK", 1),
+    "self_attn.v_proj": ("value_NxDxHxK", 1),
+    "self_attn.o_proj": ("out_NxHxKxD", 2),
+    "post_attention_layernorm": ("mlp_norm_NxD", 0),
+    "mlp.gate_proj": ("gate_NxDxF", 1),
+    "mlp.up_proj": ("up_NxDxF", 1),
+    "mlp.down_proj": ("down_NxFxD", 1),
+}
 
 
 def to_llama(model: Transformer) -> dict[str, np.ndarray]:
     """The model's weights under LlamaForCausalLM's names and shapes (output x input)."""
-    config = model.config
-    wide = config.heads * config.head_dim
     weights = {
         "model.embed_tokens.weight": np.asarray(model.embedding_VxD[...]),
         "model.norm.weight": np.asarray(model.final_norm_D[...]),
     }
-    blocks = {name: np.asarray(variable[...]) for name, variable in nnx.state(model.blocks).items()}
-    for layer in range(config.layers):
-        prefix = LAYER.format(layer=layer)
-        block = {name: array[layer] for name, array in blocks.items()}
-        weights[prefix + "input_layernorm.weight"] = block["attention_norm_NxD"]
-        weights[prefix + "post_attention_layernorm.weight"] = block["mlp_norm_NxD"]
-        for index, name in enumerate("qkv"):
-            matrix = block["query_key_value_NxDx3xHxK"][:, index].reshape(config.dim, wide)
-            weights[f"{prefix}self_attn.{name}_proj.weight"] = matrix.T
-        weights[prefix + "self_attn.o_proj.weight"] = (
-            block["attention_out_NxHxKxD"].reshape(wide, config.dim).T
-        )
-        for index, name in enumerate(("gate", "up")):
-            weights[f"{prefix}mlp.{name}_proj.weight"] = block["gate_up_NxDx2xF"][:, index].T
-        weights[prefix + "mlp.down_proj.weight"] = block["down_NxFxD"].T
-    return {name: np.ascontiguousarray(array) for name, array in weights.items()}
+    for name, (attribute, inputs) in LAYER_WEIGHTS.items():
+        stacked = np.asarray(getattr(model.blocks, attribute)[...])
+        for layer, array in enumerate(stacked):
+            matrix = array.reshape(math.prod(array.shape[:inputs]), -1).T if inputs else array
+            weights[f"model.layers.{layer}.{name}.weight"] = np.ascontiguousarray(matrix)
+    return weights
 
 
 def from_llama(model: Transformer, weights: dict[str, np.ndarray]) -> None:
     """Fills `model` in place from arrays laid out as `to_llama` writes them.
 
-    Raises KeyError for a missing array and ValueError for one of another shape.
+    Raises KeyError for a missing array and ValueError for one of another size.
     """
-    config = model.config
-    n, d, h, k = config.layers, config.dim, config.heads, config.head_dim
+    model.embedding_VxD[...] = np.asarray(weights["model.embed_tokens.weight"], np.float32)
+    model.final_norm_D[...] = np.asarray(weights["model.norm.weight"], np.float32)
+    for name, (attribute, inputs) in LAYER_WEIGHTS.items():
+        variable = getattr(model.blocks, attribute)
+        arrays = (weights[f"model.layers.{layer}.{name}.weight"] for layer in range(model.config.layers))
+        stacked = np.stack([array.T if inputs else array for array in arrays])
+        variable[...] = stacked.reshape(variable.shape).astype(np.float32)
 
-    def stack(name: str) -> np.ndarray:
-        return np.stack([weights[LAYER.format(layer=layer) + name + ".weight"] for layer in range(n)])
 
-    arrays = {
-        "attention_norm_NxD": stack("input_layernorm"),
-        "mlp_norm_NxD": stack("post_attention_layernorm"),
-        "query_key_value_NxDx3xHxK": np.stack(
-            [stack(f"self_attn.{name}_proj").swapaxes(1, 2).reshape(n, d, h, k) for name in "qkv"], axis=2
-        ),
-        "attention_out_NxHxKxD": stack("self_attn.o_proj").swapaxes(1, 2).reshape(n, h, k, d),
-        "gate_up_NxDx2xF": np.stack(
-            [stack(f"mlp.{name}_proj").swapaxes(1, 2) for name in ("gate", "up")], axis=2
-        ),
-        "down_NxFxD": stack("mlp.down_proj").swapaxes(1, 2),
+def save_llama(model: Transformer, directory: str | os.PathLike, *, context: int, eos: int) -> None:
+    """Writes `config.json` and `model.safetensors`, which `LlamaForCausalLM.from_pretrained` opens."""
+    directory, config = pathlib.Path(directory), model.config
+    description = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.dim,
+        "intermediate_size": config.mlp_dim,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "num_key_value_heads": config.heads,
+        "max_position_embeddings": context,
+        "rms_norm_eps": config.norm_eps,
+        "rope_theta": config.rope_theta,
+        "hidden_act": "silu",
+        "tie_word_embeddings": True,
+        "bos_token_id": eos,
+        "eos_token_id": eos,
+        "pad_token_id": config.vocab_size - 1,
+        "torch_dtype": "float32",
     }
-    targets = [(getattr(model.blocks, name), array) for name, array in arrays.items()]
-    targets.append((model.embedding_VxD, weights["model.embed_tokens.weight"]))
-    targets.append((model.final_norm_D, weights["model.norm.weight"]))
-    for variable, array in targets:
-        if variable.shape != array.shape:
-            raise ValueError(f"shape {array.shape} where the model has {variable.shape}")
-        variable[...] = np.asarray(array, np.float32)
+    with atomic_path(directory / "model.safetensors") as temporary:
+        safetensors.numpy.save_file(to_llama(model), temporary, metadata={"format": "pt"})
+    write_json(directory / "config.json", description)

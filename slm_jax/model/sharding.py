@@ -1,6 +1,8 @@
 """Where arrays live: one table from the names of array axes to the axes of the device mesh."""
 
+import contextlib
 import math
+import os
 
 import jax
 from flax import nnx
@@ -47,6 +49,21 @@ def make_mesh(sizes: dict[str, int] | None = None, devices: list | None = None) 
         )
     shape = [len(devices) // fixed if size == -1 else size for size in shape]
     return jax.make_mesh(shape, MESH_AXES, axis_types=(AxisType.Auto,) * len(MESH_AXES), devices=devices)
+
+
+def share_cpu_among_devices(batch_size: int) -> None:
+    """Makes the host's cores JAX devices, as many as split a batch evenly; call it before JAX is used.
+
+    Two devices with a core each train small models about twice as fast as one device with two: splitting every
+    small operation over threads costs more than splitting the batch. Accelerators are not affected, nor is a
+    number of CPU devices that was asked for (JAX_NUM_CPU_DEVICES or XLA_FLAGS).
+    """
+    if jax.config.jax_num_cpu_devices != -1 or "device_count" in os.environ.get("XLA_FLAGS", ""):
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    devices = max(n for n in range(1, cores + 1) if batch_size % n == 0)
+    with contextlib.suppress(RuntimeError):  # JAX is in use already: its devices stay as they are
+        jax.config.update("jax_num_cpu_devices", devices)
 
 
 def partition_spec(names: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:

@@ -16,6 +16,7 @@ from slm_jax.model.config import TransformerConfig
 from slm_jax.model.sharding import constrain
 
 INITIAL_SCALE = 0.02
+CPU_UNROLL = 8
 
 
 def _normal(rngs: nnx.Rngs, shape, axes, scale=INITIAL_SCALE) -> nnx.Param:
@@ -50,29 +51,35 @@ class Blocks(nnx.Module):
         self.config = config
         n, d, h, k, f = config.layers, config.dim, config.heads, config.head_dim, config.mlp_dim
         into_residual = INITIAL_SCALE / math.sqrt(2 * n)
+        heads, mlp = ("layer", "embed", "heads", None), ("layer", "embed", "mlp")
         self.attention_norm_NxD = _ones((n, d), ("layer", None))
-        self.query_key_value_NxDx3xHxK = _normal(
-            rngs, (n, d, 3, h, k), ("layer", "embed", None, "heads", None)
-        )
-        self.attention_out_NxHxKxD = _normal(
-            rngs, (n, h, k, d), ("layer", "heads", None, "embed"), into_residual
-        )
+        self.query_NxDxHxK = _normal(rngs, (n, d, h, k), heads)
+        self.key_NxDxHxK = _normal(rngs, (n, d, h, k), heads)
+        self.value_NxDxHxK = _normal(rngs, (n, d, h, k), heads)
+        self.out_NxHxKxD = _normal(rngs, (n, h, k, d), ("layer", "heads", None, "embed"), into_residual)
         self.mlp_norm_NxD = _ones((n, d), ("layer", None))
-        self.gate_up_NxDx2xF = _normal(rngs, (n, d, 2, f), ("layer", "embed", None, "mlp"))
+        self.gate_NxDxF = _normal(rngs, (n, d, f), mlp)
+        self.up_NxDxF = _normal(rngs, (n, d, f), mlp)
         self.down_NxFxD = _normal(rngs, (n, f, d), ("layer", "mlp", "embed"), into_residual)
 
     def __call__(self, x_BxLxD: jax.Array) -> jax.Array:
-        config, dtype = self.config, x_BxLxD.dtype
-        normed = rms_norm(x_BxLxD, self.attention_norm_NxD[...], config.norm_eps)
-        qkv_3xBxLxHxK = jnp.einsum(
-            "bld,dchk->cblhk", normed, self.query_key_value_NxDx3xHxK[...].astype(dtype)
+        x_BxLxD += self._attention(rms_norm(x_BxLxD, self.attention_norm_NxD[...], self.config.norm_eps))
+        return x_BxLxD + self._mlp(rms_norm(x_BxLxD, self.mlp_norm_NxD[...], self.config.norm_eps))
+
+    def _attention(self, x_BxLxD: jax.Array) -> jax.Array:
+        query, key, value = (
+            jnp.einsum("bld,dhk->blhk", x_BxLxD, weight[...].astype(x_BxLxD.dtype))
+            for weight in (self.query_NxDxHxK, self.key_NxDxHxK, self.value_NxDxHxK)
         )
-        query, key = (rotate(x, config.rope_theta) for x in qkv_3xBxLxHxK[:2])
-        attended = causal_attention(query, key, qkv_3xBxLxHxK[2], config.attention)
-        x_BxLxD += jnp.einsum("blhk,hkd->bld", attended, self.attention_out_NxHxKxD[...].astype(dtype))
-        normed = rms_norm(x_BxLxD, self.mlp_norm_NxD[...], config.norm_eps)
-        gate, up = jnp.einsum("bld,dcf->cblf", normed, self.gate_up_NxDx2xF[...].astype(dtype))
-        return x_BxLxD + jnp.einsum("blf,fd->bld", nnx.silu(gate) * up, self.down_NxFxD[...].astype(dtype))
+        query, key = rotate(query, self.config.rope_theta), rotate(key, self.config.rope_theta)
+        attended_BxLxHxK = causal_attention(query, key, value, self.config.attention)
+        return jnp.einsum("blhk,hkd->bld", attended_BxLxHxK, self.out_NxHxKxD[...].astype(x_BxLxD.dtype))
+
+    def _mlp(self, x_BxLxD: jax.Array) -> jax.Array:
+        gate, up, down = (
+            weight[...].astype(x_BxLxD.dtype) for weight in (self.gate_NxDxF, self.up_NxDxF, self.down_NxFxD)
+        )
+        return (nnx.silu(x_BxLxD @ gate) * (x_BxLxD @ up)) @ down
 
 
 class Transformer(nnx.Module):
@@ -94,7 +101,9 @@ class Transformer(nnx.Module):
         def apply_layer(x_BxLxD, layer):
             return constrain(nnx.merge(graph, layer)(x_BxLxD), "batch", None, None), None
 
-        x_BxLxD, _ = jax.lax.scan(apply_layer, x_BxLxD, stacked)
+        # XLA runs straight code on CPU about twice as fast as a loop, at the price of a longer compilation.
+        unroll = CPU_UNROLL if jax.default_backend() == "cpu" else 1
+        x_BxLxD, _ = jax.lax.scan(apply_layer, x_BxLxD, stacked, unroll=min(unroll, self.config.layers))
         x_BxLxD = rms_norm(x_BxLxD, self.final_norm_D[...], self.config.norm_eps)
         return jnp.einsum("bld,vd->blv", x_BxLxD, embedding_VxD, preferred_element_type=jnp.float32)
 

@@ -58,7 +58,6 @@ class StudyConfig:
     name: str = "study"
     title: str = "A scaling study of speech language models"
     seed: int = 0
-    cpu_devices: int = 1
     resamples: int = 1000
     corpus: CorpusConfig = CorpusConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()

@@ -18,6 +18,7 @@ from slm_jax.data import UnitDataset, Windows, encode_recordings, format_statist
 from slm_jax.errors import InputError
 from slm_jax.evaluation import evaluate, heldout_loss, open_run, write_result
 from slm_jax.files import read_json, write_json
+from slm_jax.model import share_cpu_among_devices
 from slm_jax.study.config import StudyConfig, parse_study
 from slm_jax.study.plan import PlannedRun, plan_grid
 from slm_jax.study.report import write_report
@@ -54,7 +55,8 @@ class Study:
 
     def run(self) -> pathlib.Path:
         self._claim()
-        _prepare_jax(self.config.cpu_devices, self.dir / "compile_cache")
+        share_cpu_among_devices(self.config.batch_size)
+        _keep_compilations(self.dir / "compile_cache")
         stages = {
             "Writing stories and minimal pairs": self.write_text,
             "Speaking them": self.speak,
@@ -215,10 +217,8 @@ class Study:
             write_json(self.dir / "timings.json", self.timings)
 
 
-def _prepare_jax(cpu_devices: int, compile_cache: pathlib.Path) -> None:
+def _keep_compilations(compile_cache: pathlib.Path) -> None:
     """Runs of one size are compiled once, over restarts too."""
-    if cpu_devices > 1:
-        jax.config.update("jax_num_cpu_devices", cpu_devices)
     jax.config.update("jax_compilation_cache_dir", os.fspath(compile_cache.absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
