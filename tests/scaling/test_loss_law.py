@@ -146,4 +146,4 @@ def test_intervals_hold_the_truth_as_often_as_they_say(fewer_starts):
         fit = loss_law.LossLawFit(params, tokens, loss, resample_counts(16, 200, rng))
         low, high = np.quantile(allocation_exponents(fit.law_Bx5)[0], [0.025, 0.975])
         held += low <= truth <= high
-    assert held >= 34  # 95 % of 40 is 38; 34 or fewer has a chance below 2 %
+    assert held >= 34  # 95 % of 40 is 38; fewer than 34 has a chance below 1 %
