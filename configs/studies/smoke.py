@@ -13,7 +13,7 @@ def get_config():
     study.tokenizer.frame_rate = 25
     study.tokenizer.units = 200
     study.grid.budgets = (1e11, 3e11, 1e12, 3e12)
-    study.grid.sizes = ("30k", "90k", "170k", "440k")
+    study.grid.sizes = ("30k", "90k", "170k", "440k", "830k")
     study.grid.min_steps = 60
     study.context = 256
     study.batch_size = 4

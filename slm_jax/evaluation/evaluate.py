@@ -4,7 +4,6 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 from jax.sharding import Mesh
 

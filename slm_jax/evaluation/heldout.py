@@ -45,7 +45,7 @@ def heldout_loss(
     rows = max(1, rows // multiple) * multiple
     batches = _windows(dataset, split, rows=rows, context=context)
     sum_loglik, scored = 0.0, 0
-    with progress(total=total, desc=f"loss on {split}", unit="tokens") as bar:
+    with progress(total=total, desc=f"loss on {split}", unit="tokens", leave=False) as bar:
         for loglik_BxL in next_token_loglik(model, batches, vocab_size=dataset.vocab_size, mesh=mesh):
             targets = min(loglik_BxL.size, total - scored)  # the stream fills windows in reading order
             sum_loglik += loglik_BxL.ravel()[:targets].sum()

@@ -52,7 +52,7 @@ def score_candidates(
     batches = list(_plan(length_S, context, batch_tokens or default_batch_tokens(), row_multiple(mesh)))
     tokens = (_pad_rows([distinct[s] for s in rows], shape, eos, pad) for rows, shape in batches)
     loglik_S = np.zeros(len(distinct))
-    with progress(total=len(distinct), desc="scoring", unit="candidates") as bar:
+    with progress(total=len(distinct), desc="scoring", unit="candidates", leave=False) as bar:
         scored = next_token_loglik(model, tokens, vocab_size=vocab_size, mesh=mesh)
         for (rows, (_, length)), loglik_BxL in zip(batches, scored, strict=True):
             is_unit_RxL = np.arange(length) < length_S[rows, None]
