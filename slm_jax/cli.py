@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import logging
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ Step by step, on your own recordings:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit code: 0, 2 for bad input, 1 when the work itself failed."""
     options, rest = _parser().parse_known_args(arguments)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every option it sets
     try:
         if rest and not options.takes_config:
             raise InputError(

@@ -68,8 +68,8 @@ def _content(study_dir: pathlib.Path) -> dict:
     plan = OPTIONAL_PLAN | read_json(study_dir / "plan.json")
     laws = read_json(study_dir / "laws.json")
     table = read_runs(study_dir / "results.csv")
-    runs = _run_rows(study_dir, table)
     members = table.groups()
+    runs = _run_rows(study_dir, members)
     datasets = _datasets(study_dir / "data")
     return {
         "plan": plan,
@@ -83,7 +83,7 @@ def _content(study_dir: pathlib.Path) -> dict:
         "runs": runs,
         "budgets": sum(run["opens_budget"] for run in runs),
         "failed": _optional(study_dir / "failed.json", []),
-        "best": _best(study_dir, table, runs),
+        "bests": [best for name in members if (best := _best(study_dir, name, runs))],
         "datasets": datasets,
         "training_speech": next((data["statistics"].get("train") for data in datasets), None),
         "tokenizer": _tokenizer(study_dir / "tokenizer"),
@@ -96,26 +96,28 @@ def _optional(path: pathlib.Path, default):
     return read_json(path) if path.exists() else default
 
 
-def _run_rows(study_dir: pathlib.Path, table: Runs) -> list[dict]:
+def _run_rows(study_dir: pathlib.Path, groups: dict[str, Runs]) -> list[dict]:
     """The rows of results.csv with what each run's summary adds, by compute and size."""
     rows = []
-    for i, name in enumerate(table.model):
-        summary = _optional(study_dir / "runs" / name / "summary.json", {})
-        unique_tokens = table.unique_tokens_R[i]
-        rows.append(
-            {
-                "name": name,
-                "group": " ".join(part for part in (table.modality[i], table.tokenizer[i]) if part),
-                "params": table.params_R[i],
-                "tokens": table.tokens_R[i],
-                "epochs": summary.get("epochs") or _known(table.tokens_R[i] / unique_tokens),
-                "flops": table.flops_R[i],
-                "loss": table.loss_R[i],
-                "tasks": {task: _accuracy(found, i) for task, found in table.tasks.items()},
-                "tokens_per_second": summary.get("tokens_per_second"),
-                "devices": summary.get("devices"),
-            }
-        )
+    for group, members in groups.items():
+        for i, name in enumerate(members.model):
+            summary = _optional(study_dir / "runs" / name / "summary.json", {})
+            rows.append(
+                {
+                    "name": name,
+                    "group": group,
+                    "params": members.params_R[i],
+                    "tokens": members.tokens_R[i],
+                    "epochs": summary.get("epochs")
+                    or _known(members.tokens_R[i] / members.unique_tokens_R[i]),
+                    "flops": members.flops_R[i],
+                    "loss": members.loss_R[i],
+                    "tasks": {task: _accuracy(found, i) for task, found in members.tasks.items()},
+                    "tokens_per_second": summary.get("tokens_per_second"),
+                    "devices": summary.get("devices"),
+                    "marks": [],
+                }
+            )
     rows.sort(key=lambda row: (row["flops"], row["params"]))
     for before, row in zip([None, *rows], rows, strict=False):
         row["opens_budget"] = before is None or row["flops"] > SAME_BUDGET * before["flops"]
@@ -131,21 +133,30 @@ def _known(number: float) -> float | None:
     return float(number) if math.isfinite(number) else None
 
 
-def _best(study_dir: pathlib.Path, table: Runs, runs: list[dict]) -> dict | None:
-    """The run with the highest accuracy, the one with the lowest loss, and their results on every task."""
-    if not table.tasks:
+def _best(study_dir: pathlib.Path, group: str, runs: list[dict]) -> dict | None:
+    """The run of a group with the highest accuracy and the one with the lowest loss, on every task.
+
+    Marks the two. Losses do not compare between groups.
+    """
+    runs = [run for run in runs if run["group"] == group]
+    tasks = list(runs[0]["tasks"])
+    if not tasks:
         return None
-    task = PRIMARY_TASK if PRIMARY_TASK in table.tasks else next(iter(table.tasks))
+    task = PRIMARY_TASK if PRIMARY_TASK in tasks else tasks[0]
     evaluated = [run for run in runs if run["tasks"][task]]
     accurate = max(evaluated, key=lambda run: run["tasks"][task]["value"])
     lowest = min(runs, key=lambda run: run["loss"])
+    accurate["marks"].append("best accuracy")
+    lowest["marks"].append("lowest loss")
     models = [accurate] if accurate is lowest else [accurate, lowest]
     return {
+        "group": group,
         "task": task,
         "accurate": accurate,
         "lowest": lowest,
         "models": models,
-        "tables": [_phenomena(study_dir, name, [run["name"] for run in models]) for name in table.tasks],
+        "runs": len(evaluated),
+        "tables": [_phenomena(study_dir, name, [run["name"] for run in models]) for name in tasks],
     }
 
 

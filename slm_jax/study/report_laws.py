@@ -5,7 +5,17 @@ import re
 import numpy as np
 
 from slm_jax.scaling import Runs
-from slm_jax.study.report_numbers import MINUS, accuracy, count, fixed, interval, percent, power, words
+from slm_jax.study.report_numbers import (
+    MINUS,
+    accuracy,
+    count,
+    fixed,
+    interval,
+    percent,
+    power,
+    significant,
+    words,
+)
 
 MARKS = {"supported": "✓", "not supported": "✕", "cannot tell": "?"}
 SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "exponent of C": "x"}
@@ -91,8 +101,10 @@ def _typeset(text: str) -> str:
 
 
 def _tenfold(exponent: dict) -> str:
-    """The factor that ten times the compute brings, with its interval."""
-    return interval({end: None if number is None else 10**number for end, number in exponent.items()})
+    """The factor that ten times the compute brings, with its interval if there is one."""
+    if exponent["low"] is None:
+        return significant(10 ** exponent["value"])
+    return interval({end: 10**number for end, number in exponent.items()})
 
 
 READINGS = {
@@ -119,7 +131,9 @@ def _law_tables(group: dict) -> list[dict]:
     allocation = _allocation_rows(group)
     if allocation:
         note = (
-            "The same question answered three ways; where they differ, trust none to more than their spread."
+            "Where ways to find a differ, trust none to more than their spread."
+            if len(allocation) > 2
+            else ""
         )
         tables.append({"title": "Best size for a budget, N ∝ Cᵃ", "note": note, "rows": allocation})
     power_law = group["compute_law"]

@@ -42,7 +42,7 @@ def significant(number: float | None, digits: int = 3) -> str:
 
 def fixed(number: float | None, places: int = 2) -> str:
     """A number with fixed decimal places, so that a column of them lines up."""
-    return NONE if number is None else f"{number:.{places}f}".replace("-", MINUS)
+    return NONE if number is None else f"{number:z.{places}f}".replace("-", MINUS)
 
 
 def interval(estimate: dict | None, form: Callable[[float | None], str] | None = None) -> str:

@@ -126,10 +126,14 @@ class Study:
             if (run_dir / "heldout.json").exists():
                 continue
             run = open_run(run_dir)
+            words = []
             for task, data in TASKS.items():
-                write_result(evaluate(run, self.dir / "data" / data, task=task), run_dir / f"{task}.json")
+                result = evaluate(run, self.dir / "data" / data, task=task)
+                write_result(result, run_dir / f"{task}.json")
+                words.append(f"{task.replace('_', ' ')} {result['accuracy']['macro']['value']:.3f}")
             loss = heldout_loss(run.model, dataset, "validation", context=run.context)
             write_json(run_dir / "heldout.json", dataclasses.asdict(loss))
+            print(f"  {run.name}: {loss.nats_per_token:.3f} nats per token, {', '.join(words)}", flush=True)
 
     def fit(self) -> None:
         write_results(self.dir / "results.csv", self._finished(), self._tokenizer_name(), list(TASKS))
@@ -232,13 +236,10 @@ def _plain(value):
 def _commit() -> str | None:
     """The commit of the checkout this package runs from, with "+" when it has changes; None outside one."""
     git = ["git", "-C", os.fspath(pathlib.Path(__file__).parent)]
+    head = [*git, "rev-parse", "--short", "HEAD"]
     try:
-        found = subprocess.run(
-            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        )
-        changes = subprocess.run(
-            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
-        )
+        found = subprocess.check_output(head, stderr=subprocess.DEVNULL, text=True)
+        changes = subprocess.check_output([*git, "status", "--porcelain", "-uno"], text=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip() + ("+" if changes.stdout.strip() else "")
+    return found.strip() + ("+" if changes.strip() else "")
