@@ -86,6 +86,10 @@ def _verdict(verdict: str) -> dict:
 def _why(claim: dict) -> str:
     """The reason for the verdict, without the number, which stands beside it."""
     if claim["verdict"] == "cannot tell":
+        if claim["estimate"] is None:
+            return f"These runs cannot say: {_typeset(claim['because'])}."
+        if claim["estimate"]["low"] is None:
+            return "There are too few runs for an interval."
         return f"These runs do not decide it: {_typeset(claim['because'].rpartition('], ')[2])}."
     symbol = SYMBOLS.get(claim["symbol"], claim["symbol"])
     if claim["verdict"] == "not supported":

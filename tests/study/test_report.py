@@ -265,6 +265,7 @@ def test_a_study_of_speech_and_text_and_few_runs(study):
     laws = read_json(study / "laws.json")
     assert set(laws["groups"]) == {"speech", "text"} and laws["groups"]["text"]["loss_law"] is None
     page = page_of(study)
+    assert page.text.count("Best is the run") == 2  # losses do not compare between groups, so one each
     for comparison in laws["comparisons"]:
         expected = f"faster with compute for {comparison['faster']} than for {comparison['slower']}"
         assert expected in page.text
@@ -288,6 +289,7 @@ def test_a_study_of_speech_and_text_and_few_runs(study):
         (interval({"value": -0.9571, "low": -0.98, "high": -0.931}), "−0.957 [−0.980, −0.931]"),
         (interval({"value": 40.0, "low": 0.02, "high": 3e4}), "40 [0.02, 30000]"),
         (interval({"value": 0.5, "low": None, "high": None}), "0.5 [no interval]"),
+        (interval({"value": -0.04, "low": -1.0, "high": 0.9}), "0.0 [−1.0, 0.9]"),
         (interval(None), "–"),
         (accuracy({"value": 0.5, "low": 0.4999, "high": 1.0}), "0.50 [0.50, 1.00]"),
         (duration(3.14), "3.1 s"),
