@@ -9,9 +9,9 @@ def get_config():
     config.name = "cpu_small"
     config.tokens = 2_000_000
     config.context = 256
-    config.batch_size = 8
+    config.batch_size = 4
     config.model.update(SIZES["170k"])
-    config.optimizer.peak_rate = 4e-3
-    config.optimizer.final_rate = 4e-4
-    config.optimizer.min_warmup_steps = 50
+    config.optimizer.peak_rate = 8e-3
+    config.optimizer.final_rate = 8e-4
+    config.optimizer.min_warmup_steps = 20
     return config

@@ -59,6 +59,7 @@ class TransformerConfig:
 
 # The five sizes of the study (context 2,050, vocabulary 502), and sizes of the same recipe for a laptop CPU.
 SIZES: dict[str, dict[str, int]] = {
+    "12k": {"layers": 2, "dim": 16, "heads": 1, "mlp_multiple": 32},
     "30k": {"layers": 2, "dim": 32, "heads": 1, "mlp_multiple": 32},
     "90k": {"layers": 3, "dim": 48, "heads": 2, "mlp_multiple": 32},
     "170k": {"layers": 3, "dim": 64, "heads": 2, "mlp_multiple": 32},

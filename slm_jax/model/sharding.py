@@ -55,8 +55,8 @@ def share_cpu_among_devices(batch_size: int) -> None:
     """Makes the host's cores JAX devices, as many as split a batch evenly; call it before JAX is used.
 
     Two devices with a core each train small models about twice as fast as one device with two: splitting
-    every small operation over threads costs more than splitting the batch. Accelerators are not affected, nor is a
-    number of CPU devices that was asked for (JAX_NUM_CPU_DEVICES or XLA_FLAGS).
+    every small operation over threads costs more than splitting the batch. Accelerators are not affected, nor
+    is a number of CPU devices that was asked for (JAX_NUM_CPU_DEVICES or XLA_FLAGS).
     """
     if jax.config.jax_num_cpu_devices != -1 or "device_count" in os.environ.get("XLA_FLAGS", ""):
         return

@@ -14,7 +14,14 @@ from collections.abc import Callable
 import jax
 
 from slm_jax import corpora, scaling
-from slm_jax.data import UnitDataset, Windows, encode_recordings, format_statistics, open_dataset
+from slm_jax.data import (
+    PairsDataset,
+    UnitDataset,
+    Windows,
+    encode_recordings,
+    format_statistics,
+    open_dataset,
+)
 from slm_jax.errors import InputError
 from slm_jax.evaluation import evaluate, heldout_loss, open_run, write_result
 from slm_jax.files import read_json, write_json
@@ -32,6 +39,8 @@ SPOKEN = {
     "pairs": corpora.pair_utterances,
     "cloze": corpora.cloze_utterances,
 }
+# A token costs this much beside its matrix products (attention, softmax, norms), measured on CPU.
+PARAMS_WORTH_OF_OVERHEAD = 80_000
 TASKS = {"minimal_pairs": "pairs", "topic_cloze": "cloze"}
 
 
@@ -98,26 +107,32 @@ class Study:
         for name in SPOKEN:
             recordings = corpora.read_manifest(self.dir / "speech" / name / "manifest.jsonl")
             encode_recordings(recordings, self.dir / "tokenizer", self.dir / "data" / name, name=name)
-            print(format_statistics(open_dataset(self.dir / "data" / name)), flush=True)
+            dataset = open_dataset(self.dir / "data" / name)
+            print(format_statistics(dataset), flush=True)
+            longest = max(int(dataset.lengths(split).max()) for split in dataset.splits)
+            if dataset.kind == PairsDataset.kind and longest > self.config.context:
+                raise InputError(
+                    f"config.context is {self.config.context}, but a candidate in {dataset.directory} has "
+                    f"{longest} units; start again with a context of at least {longest}"
+                )
 
     def train(self) -> None:
         runs = self._plan()
-        failed, total, done, started = [], sum(run.flops for run in runs), 0.0, time.monotonic()
-        fresh = 0.0
-        for number, run in enumerate(runs, start=1):
-            if not (self.dir / "runs" / run.name / "summary.json").exists():
-                left = (total - done) * (time.monotonic() - started) / fresh / 60 if fresh else None
-                estimate = f", about {left:.0f} min of training left" if left is not None else ""
-                print(
-                    f"  run {number} of {len(runs)}: {run.params:,} parameters, {run.tokens:,} tokens"
-                    f" ({done / total:.0%} of the compute done{estimate})",
-                    flush=True,
-                )
-                reason = self._train_one(run)
-                if reason:
-                    failed.append({"name": run.name, "reason": reason})
-                fresh += run.flops
-            done += run.flops
+        todo = [run for run in runs if not (self.dir / "runs" / run.name / "summary.json").exists()]
+        failed, left, done, started = [], sum(map(_work, todo)), 0.0, time.monotonic()
+        for run in todo:
+            estimate = (
+                f", about {left * (time.monotonic() - started) / done / 60:.0f} min left" if done else ""
+            )
+            print(
+                f"  run {runs.index(run) + 1} of {len(runs)}: {run.params:,} parameters, {run.tokens:,} tokens"
+                f"{estimate}",
+                flush=True,
+            )
+            reason = self._train_one(run)
+            if reason:
+                failed.append({"name": run.name, "reason": reason})
+            done, left = done + _work(run), left - _work(run)
         write_json(self.dir / "failed.json", failed)
 
     def evaluate(self) -> None:
@@ -191,8 +206,8 @@ class Study:
             changed = [name for name in config if _plain(found.get(name)) != _plain(config[name])]
             if changed:
                 raise InputError(
-                    f"{path}: this folder holds a study with another config.{changed[0]}; give another --workdir, "
-                    "or remove the folder to start over"
+                    f"{path}: this folder holds a study with another config.{changed[0]}; give another "
+                    "--workdir, or remove the folder to start over"
                 )
             return
         write_json(
@@ -219,6 +234,11 @@ class Study:
         finally:
             self.timings[title] = round(self.timings.get(title, 0.0) + time.monotonic() - started, 1)
             write_json(self.dir / "timings.json", self.timings)
+
+
+def _work(run: PlannedRun) -> float:
+    """What a run's time is about proportional to, over sizes a thousandfold apart."""
+    return run.tokens * (run.params + PARAMS_WORTH_OF_OVERHEAD)
 
 
 def _keep_compilations(compile_cache: pathlib.Path) -> None:

@@ -95,7 +95,7 @@ def _update_to_the_end(
                         "tokens_per_second": speed,
                     }
                 )
-                bar.set_postfix_str(f"loss {means['loss']:.3f}, {speed:,.0f} tokens/s")
+                bar.set_postfix_str(f"loss {means['loss']:.3f}, {speed:,.0f} tokens/s", refresh=False)
                 pending, interval_start = [], now
             if save:
                 checkpoints.save(step, state)

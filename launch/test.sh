@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Makes the test environment in .venv-test and runs the style checks and all tests; arguments go to pytest, as
+#   bash launch/test.sh tests/scaling -m "not slow"
+# EXTRAS=test,parity also installs PyTorch and transformers, for live comparisons instead of golden arrays.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+source launch/environment.sh
+make_environment .venv-test "${EXTRAS:-test}"
+export JAX_PLATFORMS=cpu
+.venv-test/bin/ruff check .
+.venv-test/bin/ruff format --check .
+.venv-test/bin/python -m pytest "$@"

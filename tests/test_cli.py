@@ -1,0 +1,151 @@
+"""The `slm` command as a person uses it: its help, its errors, and each verb on a person's own files."""
+
+import errno
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from slm_jax import cli
+
+
+def slm(*arguments) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """A folder of twelve short tunes in two formats, with one broken file."""
+    folder = tmp_path_factory.mktemp("recordings")
+    rng = np.random.default_rng(0)
+    for index in range(12):
+        pitch = np.repeat(rng.choice([220.0, 330.0, 440.0, 550.0], size=24), 16_000 // 8)
+        wave = 0.3 * np.sin(2 * np.pi * np.cumsum(pitch) / 16_000) + 0.01 * rng.normal(size=len(pitch))
+        soundfile.write(folder / f"tune{index}.{'wav' if index % 2 else 'flac'}", wave, 16_000)
+    (folder / "broken.wav").write_bytes(b"this is no audio")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def units(recordings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    assert (
+        slm("tokenizer", "fit", "--audio", recordings, "--out", folder / "tok", "--units", 12, "--workers", 1)
+        == 0
+    )
+    command = ["tokenize", "--audio", recordings, "--tokenizer", folder / "tok", "--workers", 1]
+    assert slm(*command, "--out", folder / "units") == 0
+    return folder / "units"
+
+
+def test_tokenizing_a_folder_lists_the_broken_file(units, capsys):
+    assert slm("dataset", "info", units) == 0
+    assert "train" in capsys.readouterr().out
+    skipped = [json.loads(line) for line in (units / "skipped.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in skipped] == ["broken"]
+    assert slm("dataset", "validate", units) == 0
+
+
+CONFIG = """
+from slm_jax.model import SIZES
+from slm_jax.training import default_config
+
+def get_config():
+    config = default_config()
+    config.tokens, config.context, config.batch_size = 2048, 16, 8
+    config.model.update({"layers": 1, "dim": 16, "heads": 2, "mlp_multiple": 16})
+    return config
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_training_on_those_units_and_exporting(units, config, tmp_path, capsys):
+    train = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
+    assert slm(*train) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["tokens"] == 2048
+    assert slm("export", "--checkpoint", tmp_path / "run", "--out", tmp_path / "hf") == 0
+    assert json.loads((tmp_path / "hf" / "config.json").read_text())["vocab_size"] == 14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config.model.width=4"], "width"),
+        (["--config.tokens=many"], "many"),
+        (["--tokens=4"], "--config.field=value"),
+        (["--config.model.heads=3"], "model.heads 3"),
+        (["--config.mesh.data=3"], "does not fill"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_and_exit_code_2(units, config, tmp_path, capsys, arguments, message):
+    base = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
+    assert slm(*base, *arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("slm: ")
+    assert message in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--config=none.py", "--workdir=x"], "none.py: no such config file"),
+        (["tokenize", "--audio", "nowhere", "--tokenizer", "t", "--out", "o"], "nowhere"),
+        (["dataset", "info", "nowhere"], "nowhere"),
+        (["fit", "none.csv", "--out", "laws.json"], "none.csv"),
+        (["evaluate", "--checkpoint", "nowhere", "--data", "p", "--out", "o.json"], "p"),
+        (["plan", "--budget", "-3"], "--budget"),
+        (["fit", "x.csv", "--out", "o", "--wrong"], "unknown argument --wrong"),
+    ],
+)
+def test_missing_files_and_wrong_flags(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert slm(*arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_fitting_any_table(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rows = ["params,tokens,loss"]
+    for params in (1e6, 3e6, 1e7, 3e7):
+        for tokens in (1e7, 1e8, 1e9):
+            loss = 1.7 + 400 / params**0.35 + 400 / tokens**0.3
+            rows.append(f"{params:.0f},{tokens:.0f},{loss * np.exp(rng.normal(0, 0.002))}")
+    (tmp_path / "runs.csv").write_text("\n".join(rows))
+    command = ["fit", tmp_path / "runs.csv", "--out", tmp_path / "laws.json", "--resamples", 50]
+    assert slm(*command, "--figures", tmp_path / "figures") == 0
+    assert "alpha" in capsys.readouterr().out
+    law = json.loads((tmp_path / "laws.json").read_text())["groups"]["all"]["loss_law"]
+    assert law["alpha"]["value"] == pytest.approx(0.35, abs=0.06)
+    assert list((tmp_path / "figures").glob("*.svg"))
+    assert slm("plan", "--budget", 1e17, "--laws", tmp_path / "laws.json") == 0
+
+
+def test_planning_with_the_published_law(capsys):
+    assert slm("plan", "--budget", 1e20) == 0
+    assert "1.0e+20" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_written(tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "stories.jsonl"))
+
+    monkeypatch.setattr("slm_jax.corpora.write_corpus", full)
+    assert slm("corpus", "--out", tmp_path) == 2
+    assert "the disk is full while writing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["", "train", "tokenize", "study", "fit", "evaluate", "synthesize", "plan"])
+def test_help_teaches(verb, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*([verb] if verb else []), "--help"])
+    assert stopped.value.code == 0
+    assert "slm" in capsys.readouterr().out

@@ -1,0 +1,177 @@
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from small_run import K, run_config
+
+from slm_jax.errors import InputError
+from slm_jax.files import read_json
+from slm_jax.model import count_parameters
+from slm_jax.training import (
+    TrainingDiverged,
+    load_model,
+    parse_config,
+    read_metrics,
+    read_run_config,
+    train,
+)
+
+
+def losses(run_dir):
+    return [(row["step"], row["loss"]) for row in read_metrics(run_dir)]
+
+
+@pytest.fixture(scope="module")
+def finished(units, tmp_path_factory):
+    """An undisturbed run."""
+    run_dir = tmp_path_factory.mktemp("finished") / "run"
+    summary = train(parse_config(run_config(units)), run_dir)
+    return run_dir, summary
+
+
+def test_a_run_learns_and_says_what_it_did(finished):
+    run_dir, summary = finished
+    rows = read_metrics(run_dir)
+    assert rows[0]["loss"] > 3.0  # log 32 is 3.47
+    assert rows[-1]["loss"] < 1.5  # two choices at each step: log 2 and a little
+    assert summary["tokens"] == 40 * 8 * 32
+    _, model, data = read_run_config(run_dir)
+    assert summary["params"] == count_parameters(model)
+    assert summary["flops"] == 6.0 * summary["params"] * summary["tokens"]
+    assert model.vocab_size == K + 2
+    assert summary["data"] == data
+    assert {"jax", "flax", "python"} <= summary["versions"].keys()
+    assert list((run_dir / "tensorboard").iterdir())
+
+
+def test_the_trained_model_is_what_the_summary_says(finished, units):
+    """The loaded model, not another: its loss on training windows is about the run's last."""
+    from slm_jax.data import UnitDataset, Windows
+
+    run_dir, summary = finished
+    model, step = load_model(run_dir)
+    assert step == 40
+    windows = Windows(UnitDataset(units), "train", 32)
+    tokens_BxT = np.stack([windows[index] for index in range(64)])
+    logits = np.asarray(model(tokens_BxT[:, :-1]), np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    loglik = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    loss = -np.take_along_axis(loglik, tokens_BxT[:, 1:, None], axis=-1).mean()
+    assert loss == pytest.approx(summary["train_loss"], abs=0.15)
+
+
+def test_a_finished_run_is_not_trained_again(finished, units):
+    run_dir, summary = finished
+    before = (run_dir / "metrics.jsonl").stat().st_mtime_ns
+    assert train(parse_config(run_config(units)), run_dir) == summary
+    assert (run_dir / "metrics.jsonl").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("lost", ["summary.json", "the last checkpoint"])
+def test_going_on_from_a_checkpoint_gives_the_same_losses_bit_for_bit(finished, units, tmp_path, lost):
+    run_dir = tmp_path / "run"
+    shutil.copytree(finished[0], run_dir)
+    (run_dir / "summary.json").unlink()
+    if lost == "the last checkpoint":
+        shutil.rmtree(run_dir / "checkpoints" / "40")
+        with (run_dir / "metrics.jsonl").open("a") as file:
+            file.write('{"step": 41, "lo')  # a process killed while writing
+    train(parse_config(run_config(units)), run_dir)
+    assert losses(run_dir) == losses(finished[0])
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_ends_with_the_same_losses(units, tmp_path):
+    """SIGKILL at three moments after start, then to the end, in processes of their own."""
+    (tmp_path / "config.json").write_text(
+        json.dumps(run_config(units, tokens=200 * 8 * 32, checkpoint_every=5))
+    )
+    program = (
+        "import json, sys; from slm_jax.training import parse_config, train\n"
+        "train(parse_config(json.load(open(sys.argv[1]))), sys.argv[2])"
+    )
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "1"}
+
+    def start(run_dir):
+        command = [sys.executable, "-c", program, str(tmp_path / "config.json"), str(run_dir)]
+        return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / "undisturbed").wait(timeout=300) == 0
+    reached = 0
+    for _ in range(3):
+        process = start(tmp_path / "killed")
+        metrics = tmp_path / "killed" / "metrics.jsonl"
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            steps = [row["step"] for row in _rows_so_far(metrics)]
+            if steps and max(steps) > reached + 30:
+                break
+            time.sleep(0.02)
+        reached = max(steps)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert 30 < reached < 200  # it was killed on the way
+    assert start(tmp_path / "killed").wait(timeout=300) == 0
+    assert losses(tmp_path / "killed") == losses(tmp_path / "undisturbed")
+
+
+def _rows_so_far(path: pathlib.Path) -> list[dict]:
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def test_a_checkpoint_restores_onto_another_mesh(finished, units, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(finished[0], run_dir)
+    (run_dir / "summary.json").unlink()
+    shutil.rmtree(run_dir / "checkpoints" / "40")
+    # Another mesh is another config: this is what a user does who moves a run, config.json and all.
+    path = run_dir / "config.json"
+    mesh = {"data": 2, "fsdp": 2, "tensor": 2}
+    path.write_text(json.dumps(merged := read_json(path)).replace("{}", "{}"))
+    merged["train"]["mesh"] = mesh
+    path.write_text(json.dumps(merged))
+    train(parse_config(run_config(units, mesh=mesh)), run_dir)
+    found, expected = np.array(losses(run_dir)), np.array(losses(finished[0]))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_folder_of_another_run_is_refused(finished, units):
+    with pytest.raises(InputError, match=r"train\.seed: 0 there, 1 now"):
+        train(parse_config(run_config(units, seed=1)), finished[0])
+
+
+def test_a_batch_that_does_not_split_is_refused(units, tmp_path):
+    with pytest.raises(InputError, match=r"config\.batch_size 6 .* multiple of 8"):
+        train(parse_config(run_config(units, batch_size=6)), tmp_path / "run")
+
+
+def test_an_impossible_mesh_is_refused(units, tmp_path):
+    with pytest.raises(InputError, match="does not fill the 8 available"):
+        train(parse_config(run_config(units, mesh={"data": 3})), tmp_path / "run")
+
+
+def test_a_run_without_a_checkpoint_is_named(tmp_path, finished):
+    shutil.copytree(finished[0], tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(InputError, match="has no checkpoint"):
+        load_model(tmp_path / "run")
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(units, tmp_path):
+    config = run_config(units, optimizer={"peak_rate": 1e30, "min_warmup_steps": 1, "clip": 1e30})
+    with pytest.raises(TrainingDiverged, match=r"loss is .* step .* last good checkpoint"):
+        train(parse_config(config), tmp_path / "run")
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_devices_are_eight():
+    assert jax.device_count() == 8  # what the tests of meshes rest on
