@@ -143,11 +143,16 @@ def _plan(options) -> None:
 def _train(options) -> None:
     import json
 
+    import jax
+
     from slm_jax.model import share_cpu_among_devices
     from slm_jax.training import parse_config, train
 
     config = parse_config(options.config)
-    share_cpu_among_devices(config.batch_size)
+    if options.distributed:
+        jax.distributed.initialize()
+    else:
+        share_cpu_among_devices(config.batch_size)
     print(json.dumps(train(config, options.workdir), indent=2))
 
 
@@ -271,6 +276,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("train", _train, "pre-train a model on a unit dataset", takes_config=True)
     config(sub, "configs/cpu_small.py")
+    sub.add_argument(
+        "--distributed", action="store_true", help="this is one process of several (TPU pod, SLURM, Open MPI)"
+    )
 
     sub = verb("evaluate", _evaluate, "score a trained model on minimal pairs")
     sub.add_argument("--checkpoint", required=True, metavar="RUN", help="a folder made by slm train")

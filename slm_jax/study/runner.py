@@ -121,14 +121,10 @@ class Study:
         todo = [run for run in runs if not (self.dir / "runs" / run.name / "summary.json").exists()]
         failed, left, done, started = [], sum(map(_work, todo)), 0.0, time.monotonic()
         for run in todo:
-            estimate = (
-                f", about {left * (time.monotonic() - started) / done / 60:.0f} min left" if done else ""
-            )
-            print(
-                f"  run {runs.index(run) + 1} of {len(runs)}: {run.params:,} parameters, {run.tokens:,} tokens"
-                f"{estimate}",
-                flush=True,
-            )
+            what = f"  run {runs.index(run) + 1} of {len(runs)}: {run.params:,} parameters"
+            what += f", {run.tokens:,} tokens"
+            minutes = left * (time.monotonic() - started) / done / 60 if done else None
+            print(what if minutes is None else f"{what}, about {minutes:.0f} min left", flush=True)
             reason = self._train_one(run)
             if reason:
                 failed.append({"name": run.name, "reason": reason})

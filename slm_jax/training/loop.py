@@ -7,6 +7,7 @@ import time
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from slm_jax.data import UnitDataset, Windows, training_batches
 from slm_jax.errors import InputError
@@ -30,6 +31,9 @@ class TrainingDiverged(RuntimeError):
 def train(config: TrainConfig, run_dir: str | os.PathLike) -> dict:
     """Trains to the end, from the newest checkpoint in `run_dir` if there is one; returns the summary.
 
+    With several processes (jax.distributed) each calls this with the same arguments and a folder all of them
+    see; the first writes what is not a checkpoint.
+
     Raises InputError for data, mesh or batch that do not fit, or a folder that holds another run, and
     TrainingDiverged, naming the step, when the loss is no longer finite.
     """
@@ -48,10 +52,11 @@ def train(config: TrainConfig, run_dir: str | os.PathLike) -> dict:
         first_step, state = checkpoints.restore(compiled) or (0, compiled.initialize(config.seed))
         with MetricsLog(run_dir, first_step) as log:
             _update_to_the_end(config, compiled, state, first_step, windows, checkpoints, log)
-    summary = _summarize(config, model, windows, read_metrics(run_dir))
-    summary |= {"data": _identity(dataset), "versions": versions()}
-    write_json(run_dir / SUMMARY, summary)
-    return summary
+    if jax.process_index() == 0:
+        summary = _summarize(config, model, windows, read_metrics(run_dir))
+        write_json(run_dir / SUMMARY, summary | {"data": _identity(dataset), "versions": versions()})
+    multihost_utils.sync_global_devices("summary written")
+    return read_json(run_dir / SUMMARY)
 
 
 def _update_to_the_end(
@@ -152,7 +157,8 @@ def _claim(
     }
     path = run_dir / CONFIG
     if not path.exists():
-        write_json(path, content)
+        if jax.process_index() == 0:
+            write_json(path, content)
         return
     changed = _differences(read_json(path), content)
     if changed:

@@ -46,9 +46,15 @@ def model_flops_utilization(
 
 
 class MetricsLog:
-    """Appends rows of a run's metrics; rows past `step`, of work that is to be done again, are dropped."""
+    """Appends rows of a run's metrics; rows past `step`, of work that is to be done again, are dropped.
+
+    Of several processes the first alone writes.
+    """
 
     def __init__(self, run_dir: str | os.PathLike, step: int):
+        self._writes = jax.process_index() == 0
+        if not self._writes:
+            return
         run_dir = pathlib.Path(run_dir)
         path = run_dir / METRICS
         if path.exists():
@@ -57,6 +63,8 @@ class MetricsLog:
         self._events = SummaryWriter(os.fspath(run_dir / "tensorboard"), purge_step=step + 1)
 
     def write(self, row: dict) -> None:
+        if not self._writes:
+            return
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         for name, value in row.items():
@@ -66,8 +74,9 @@ class MetricsLog:
         return self
 
     def __exit__(self, *_) -> None:
-        self._file.close()
-        self._events.close()
+        if self._writes:
+            self._file.close()
+            self._events.close()
 
 
 def read_metrics(run_dir: str | os.PathLike) -> list[dict]:
