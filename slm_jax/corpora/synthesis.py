@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from slm_jax.cores import worker_count
 from slm_jax.corpora import espeak
 from slm_jax.corpora.manifest import MANIFEST
 from slm_jax.corpora.utterance import VOICES, Utterance
@@ -45,10 +46,11 @@ def speak(
     what would be spoken, so a stopped run goes on where it was and the bytes depend on neither order nor
     `workers` (processes; all cores by default).
 
-    Raises InputError before speaking anything: no utterances, empty text, an unknown voice, an id twice; and
-    when a file cannot be written, for instance on a full disk.
+    Raises InputError before speaking anything: no utterances, empty text, an unknown voice, an id twice,
+    fewer than one worker; and when a file cannot be written, for instance on a full disk.
     """
     utterances = list(utterances)
+    workers = worker_count(workers)
     out_dir = pathlib.Path(out_dir)
     _check(utterances)
     versions = f"espeak-ng {espeak.version()} soxr {soxr.__version__} {sample_rate} Hz"
@@ -109,14 +111,14 @@ def _manifest_row(utterance: Utterance, path: pathlib.PurePosixPath) -> dict:
 
 
 def _spoken_sizes(
-    todo: dict[pathlib.PurePosixPath, Utterance], out_dir: pathlib.Path, sample_rate: int, workers: int | None
+    todo: dict[pathlib.PurePosixPath, Utterance], out_dir: pathlib.Path, sample_rate: int, workers: int
 ) -> Iterator[int]:
     """Speaks in worker processes; yields each finished file's bytes."""
     if not todo:
         return
     # Spawned, not forked: a fork of a process in which JAX runs threads may hang.
     context = multiprocessing.get_context("spawn")
-    workers = min(workers or _cores(), -(-len(todo) // UTTERANCES_PER_TASK))
+    workers = min(workers, -(-len(todo) // UTTERANCES_PER_TASK))
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as executor:
         sizes = executor.map(
             functools.partial(_speak_one, sample_rate=sample_rate),
@@ -125,10 +127,6 @@ def _spoken_sizes(
         )
         with contextlib.closing(sizes):  # a worker's error, or the user's, cancels what is still waiting
             yield from sizes
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start_worker() -> None:

@@ -8,6 +8,7 @@ import jax
 from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from slm_jax.cores import available_cores
 from slm_jax.errors import InputError
 
 MESH_AXES = ("data", "fsdp", "tensor")
@@ -60,7 +61,7 @@ def share_cpu_among_devices(batch_size: int) -> None:
     """
     if jax.config.jax_num_cpu_devices != -1 or "device_count" in os.environ.get("XLA_FLAGS", ""):
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = available_cores()
     devices = max(n for n in range(1, cores + 1) if batch_size % n == 0)
     with contextlib.suppress(RuntimeError):  # JAX is in use already: its devices stay as they are
         jax.config.update("jax_num_cpu_devices", devices)

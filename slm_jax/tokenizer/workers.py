@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import threadpoolctl
 
+from slm_jax.cores import worker_count
 from slm_jax.errors import InputError
 
 Job = TypeVar("Job")
@@ -28,10 +29,11 @@ def parallel_map(
     """Yields function(job) of every job, in the order of the jobs; jobs are drawn as they are needed.
 
     `function` and the jobs must be picklable. `workers` defaults to the cores this process may use; one
-    worker means this process itself. Raises what `function` raises, and InputError when a worker was killed.
+    worker means this process itself. Raises what `function` raises, and InputError for fewer
+    than one worker or when a worker was killed.
     """
     jobs = iter(jobs)
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = worker_count(workers)
     first = list(itertools.islice(jobs, JOBS_PER_WORKER * workers))
     workers = min(workers, len(first))
     if workers <= 1:
