@@ -31,24 +31,27 @@ def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 def write_json(path: str | os.PathLike, content: object) -> None:
-    """Writes `content` as indented JSON; refuses NaN and infinity, which JSON does not have."""
+    """Writes `content` as indented JSON; refuses NaN and infinity, which JSON does not have.
+
+    Raises InputError when `path` is a folder.
+    """
+    _refuse_folder(path)
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: str | os.PathLike):
-    """Reads a JSON file; raises InputError naming it when it is missing or broken."""
+    """Reads a JSON file; raises InputError naming it when it is missing, cannot be read or is broken."""
     try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return json.loads(_read_text(path))
+    except json.JSONDecodeError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from None
 
 
 def write_jsonl(path: str | os.PathLike, rows: Iterable[dict]) -> None:
-    """Writes one JSON object a line."""
+    """Writes one JSON object a line; raises InputError when `path` is a folder."""
+    _refuse_folder(path)
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n")
@@ -57,13 +60,8 @@ def write_jsonl(path: str | os.PathLike, rows: Iterable[dict]) -> None:
 def read_jsonl(path: str | os.PathLike) -> list[dict]:
     """Reads one JSON object a line, skipping blank lines; raises InputError naming file and line."""
     rows = []
-    try:
-        lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error})") from None
-    for number, line in enumerate(lines, start=1):
+    # Not splitlines: it also splits at characters that JSON allows inside a string, such as U+2028.
+    for number, line in enumerate(_read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -76,6 +74,24 @@ def read_jsonl(path: str | os.PathLike) -> list[dict]:
             )
         rows.append(row)
     return rows
+
+
+def _read_text(path: str | os.PathLike) -> str:
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; give the name of a file") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read; change its permissions") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error})") from None
+
+
+def _refuse_folder(path: str | os.PathLike) -> None:
+    if pathlib.Path(path).is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file")
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -1,6 +1,9 @@
 import errno
+import pathlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, read_json, read_jsonl, sha256, write_json, write_jsonl
@@ -33,6 +36,43 @@ def test_jsonl_goes_and_comes(tmp_path):
     assert read_jsonl(tmp_path / "rows.jsonl") == rows
 
 
+TEXTS = st.text(st.characters(codec="utf-8") | st.sampled_from("\n\r\x0b\x1c\x85\u2028\u2029"))
+
+
+@given(st.lists(st.dictionaries(TEXTS, TEXTS)))
+def test_any_text_in_jsonl_goes_and_comes(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    write_jsonl(path, rows)
+    assert read_jsonl(path) == rows
+
+
+def test_windows_line_ends_are_read(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(b'{"a": 1}\r\n\r\n{"a": 2}\r\n')
+    assert read_jsonl(tmp_path / "rows.jsonl") == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize("write", [write_json, write_jsonl])
+def test_a_folder_is_not_a_file_to_write(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path, "."):
+        with pytest.raises(InputError, match="is a folder; give the name of a file"):
+            write(folder, [])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("read", [read_json, read_jsonl])
+def test_what_cannot_be_read_is_named(read, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=f"{tmp_path.name}: is a folder"):
+        read(tmp_path)
+
+    def refuse(*_, **__):  # permissions do not stop a test that runs as root
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path, "read_text", refuse)
+    with pytest.raises(InputError, match=r"locked\.json: may not be read"):
+        read(tmp_path / "locked.json")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -50,6 +90,9 @@ def test_broken_jsonl_names_file_and_line(tmp_path, content, message):
 def test_missing_and_broken_json_name_the_file(tmp_path):
     with pytest.raises(InputError, match=r"none\.json: no such file"):
         read_json(tmp_path / "none.json")
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"bytes\.json: not UTF-8"):
+        read_json(tmp_path / "bytes.json")
     (tmp_path / "half.json").write_text("{")
     with pytest.raises(InputError, match=r"half\.json: not valid JSON"):
         read_json(tmp_path / "half.json")
