@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+import json
 import os
 import pathlib
 from collections.abc import Iterable
@@ -54,7 +55,8 @@ def read_manifest(path: str | os.PathLike) -> list[Recording]:
 
     Without an id it is the audio path without its suffix; without a speaker "unknown"; without a source the
     name of the manifest's folder. Raises InputError naming file and line: no manifest, bad JSON, no
-    recordings, a missing audio key, a field that is not text, an id that occurs twice.
+    recordings, a missing audio key, a field that is not text, text that UTF-8 cannot write, an id that
+    occurs twice.
     """
     path = pathlib.Path(path)
     folder = path.parent
@@ -64,6 +66,13 @@ def read_manifest(path: str | os.PathLike) -> list[Recording]:
         where = f"{path}, record {number}"
         if "audio" not in row:
             raise InputError(f'{where}: no "audio" key; add the path of the audio file, relative to {folder}')
+        try:
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{where}: holds a lone surrogate (\\ud800 to \\udfff), which UTF-8 cannot write; "
+                "correct it, or rename the file"
+            ) from None
         for key in KNOWN_KEYS & row.keys():
             if not isinstance(row[key], str) or not row[key]:
                 raise InputError(
@@ -90,11 +99,13 @@ def read_manifest(path: str | os.PathLike) -> list[Recording]:
 
 
 def scan_folder(folder: str | os.PathLike) -> list[Recording]:
-    """Every audio file under a folder, sorted by path.
+    r"""Every audio file under a folder, sorted by path.
 
     A recording's id is its path below the folder without the suffix (with it where two files differ only in
     that), its speaker the folder it lies in ("unknown" directly under `folder`), its source the folder's
-    name. Hidden files are left out. Raises InputError if there is no such folder or it has no audio.
+    name. Bytes of names that are not UTF-8 are written as \xe9 there; loading such a file is an AudioError
+    that asks to rename it. Hidden files are left out. Raises InputError if there is no such folder or it has
+    no audio.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -105,14 +116,14 @@ def scan_folder(folder: str | os.PathLike) -> list[Recording]:
     seen: dict[str, str] = {}
     for relative in found:
         name = relative.with_suffix("")
-        id = (name if namesakes[name] == 1 else relative).as_posix()
+        id = _text((name if namesakes[name] == 1 else relative).as_posix())
         _register(id, str(folder / relative), seen)
         recordings.append(
             Recording(
                 id=id,
                 path=folder / relative,
-                speaker=relative.parent.name or "unknown",
-                source=folder.resolve().name,
+                speaker=_text(relative.parent.name) or "unknown",
+                source=_text(folder.resolve().name),
             )
         )
     if not recordings:
@@ -128,6 +139,11 @@ def _audio_files(folder: pathlib.Path) -> Iterable[pathlib.Path]:
             path = pathlib.Path(root, name)
             if path.suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
                 yield path
+
+
+def _text(name: str) -> str:
+    """A file name as text that any file can hold."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _register(id: str, where: str, seen: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ def load_audio(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
     """Reads a recording as wave_S, float32 mono in [-1, 1] at `sample_rate` Hz.
 
     Channels are averaged; other rates are resampled with soxr HQ. Raises AudioError for a file that is
-    missing, empty, truncated or not audio, or that holds NaN or infinite samples.
+    missing, empty, truncated or not audio, that holds NaN or infinite samples, or whose name is not UTF-8.
     """
     wave_S, rate = _read(os.fspath(path))
     if not np.isfinite(wave_S).all():
@@ -34,6 +34,10 @@ def load_audio(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
 
 def _read(path: str) -> tuple[np.ndarray, int]:
     try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise AudioError(f"{path!r}: the name is not UTF-8; rename the file") from None
+    try:
         size = os.path.getsize(path)
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
@@ -43,7 +47,7 @@ def _read(path: str) -> tuple[np.ndarray, int]:
         with soundfile.SoundFile(path) as file:
             wave_SxC = file.read(dtype="float32", always_2d=True)
             declared, rate, header = file.frames, file.samplerate, file.extra_info
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:  # TypeError: headerless .raw
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise AudioError(f"{path}: truncated or not audio that libsndfile reads ({reason})") from None
     if len(wave_SxC) < MIN_FRACTION * declared or _header_reports_truncation(header):

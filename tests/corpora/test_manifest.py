@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 
 import pytest
@@ -53,6 +54,7 @@ def test_a_manifest_row_becomes_a_recording(tmp_path):
             ['{"audio": "a.wav", "id": "x"}', "", '{"audio": "b.wav", "id": "x"}'],
             'record 2: the id "x" .*record 1',
         ),
+        (['{"audio": "caf\\udce9.wav"}'], "m.jsonl, record 1: holds a lone surrogate"),
         (["", ""], "m.jsonl: the manifest is empty"),
         (['["audio"]'], "m.jsonl, line 1: expected a JSON object"),
     ],
@@ -103,6 +105,19 @@ def test_files_that_differ_only_in_suffix_keep_it(tmp_path):
     touch(tmp_path / "a.wav.mp3")
     with pytest.raises(InputError, match="is already that of"):
         scan_folder(tmp_path)
+
+
+def test_names_that_are_not_utf8_give_ids_and_speakers_that_are(tmp_path):
+    try:
+        os.mkdir(os.fsencode(tmp_path) + b"/ren\xe9")
+    except OSError:
+        pytest.skip("this file system has only UTF-8 names")
+    os.close(os.open(os.fsencode(tmp_path) + b"/ren\xe9/caf\xe9.wav", os.O_CREAT))
+    (recording,) = scan_folder(tmp_path)
+    assert (recording.id, recording.speaker) == (r"ren\xe9/caf\xe9", r"ren\xe9")
+    assert recording.path.exists()
+    (recording,) = scan_folder(recording.path.parent)
+    assert recording.source == r"ren\xe9"
 
 
 def test_recordings_are_found_by_file_by_manifest_in_a_folder_and_by_scan(tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from slm_jax.corpora import Recording
+from slm_jax.corpora import Recording, scan_folder
 from slm_jax.data import PairsDataset, UnitDataset, encode_recordings
 from slm_jax.errors import InputError
 from slm_jax.tokenizer import MFCC, Tokenizer
@@ -209,6 +209,17 @@ def test_bad_recordings_are_skipped_and_listed_with_their_reasons(recordings, to
     found = {row["id"]: row["seconds"] for split in dataset.splits for row in dataset.examples(split)}
     assert found.keys() == {recording.id for recording in recordings} - reasons.keys()
     assert found["r6"] == pytest.approx(1.0) and found["r7"] == pytest.approx(1.0)
+
+
+def test_a_file_whose_name_is_not_utf8_is_skipped_and_listed(recordings, tokenizer_dir, tmp_path):
+    name = os.fsencode(recordings[0].path.parent) + b"/caf\xe9.wav"
+    try:
+        os.rename(recordings[0].path, name)
+    except OSError:
+        pytest.skip("this file system has only UTF-8 names")
+    (row,) = encode(scan_folder(recordings[0].path.parent), tokenizer_dir, tmp_path / "out")
+    assert row["id"] == r"caf\xe9" and "not UTF-8; rename the file" in row["reason"]
+    assert [json.loads(line) for line in (tmp_path / "out" / "skipped.jsonl").open(encoding="utf-8")] == [row]
 
 
 def test_nothing_encodable_is_an_error_that_a_repaired_corpus_recovers_from(

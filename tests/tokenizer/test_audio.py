@@ -1,5 +1,7 @@
 """Loading audio: what is handled, and what is refused with a reason."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -73,6 +75,23 @@ def test_what_is_not_audio_is_refused(tmp_path, content, reason):
     path.write_bytes(content)
     with pytest.raises(AudioError, match=reason):
         load_audio(path, RATE)
+
+
+def test_samples_without_a_header_are_refused(tmp_path):
+    (tmp_path / "a.raw").write_bytes(bytes(3200))
+    with pytest.raises(AudioError, match=r"a\.raw.*not audio"):
+        load_audio(tmp_path / "a.raw", RATE)
+
+
+def test_a_name_that_no_text_file_can_hold_is_refused(tmp_path):
+    try:
+        soundfile.write(os.fsencode(tmp_path) + b"/caf\xe9.wav", tone(RATE), RATE)
+    except (OSError, soundfile.LibsndfileError):
+        pytest.skip("this file system has only UTF-8 names")
+    (path,) = tmp_path.iterdir()
+    with pytest.raises(AudioError, match="name is not UTF-8; rename") as error:
+        load_audio(path, RATE)
+    str(error.value).encode()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
