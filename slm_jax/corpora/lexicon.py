@@ -1,6 +1,6 @@
 """The words of the story grammar, as plain data.
 
-The vocabulary is small (about 120 words) so that a model of a few hundred thousand parameters can learn it
+The vocabulary is small (108 words) so that a model of a few hundred thousand parameters can learn it
 from hours of speech, and every countable noun has a plural one can hear: an extra syllable (fox, foxes) or
 another word (goose, geese), never a final consonant alone.
 """
