@@ -1,13 +1,16 @@
 """The `slm` command: each verb is a thin function of one room, imported only when it is called."""
 
 import argparse
+import ast
 import errno
 import logging
+import os
 import pathlib
+import runpy
 import sys
 from collections.abc import Sequence
 
-from slm_jax.errors import InputError
+from slm_jax.errors import InputError, WorkError
 
 DESCRIPTION = """\
 slm_jax: from raw audio to the scaling laws of speech language models.
@@ -30,49 +33,76 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every option it sets
     try:
         if rest and not options.takes_config:
-            raise InputError(
-                f"slm {options.verb}: unknown argument {rest[0]}; slm {options.verb} --help lists them"
-            )
+            raise InputError(f"slm {options.verb}: unknown argument {rest[0]}; see slm {options.verb} --help")
         if options.takes_config:
             options.config = load_config(options.config, rest)
         options.run(options)
     except InputError as error:
-        print(f"slm: {error}", file=sys.stderr)
-        return 2
+        return _fail(2, str(error))
+    except WorkError as error:
+        return _fail(1, str(error))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        where = error.filename or "a file"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _fail(2, f"{where}: the disk is full; free some space and run the same command again")
+        if error.filename is None:
             raise
-        where = f" while writing {error.filename}" if error.filename else ""
-        print(
-            f"slm: the disk is full{where}; free some space and run the same command again", file=sys.stderr
-        )
-        return 2
+        return _fail(2, f"{where}: {error.strerror}")
     except KeyboardInterrupt:
-        print("slm: stopped; run the same command again to go on", file=sys.stderr)
-        return 130
+        return _fail(130, "stopped; run the same command again to go on")
     return 0
 
 
-def load_config(path: str, overrides: Sequence[str] = ()):
-    """The ConfigDict that `get_config()` of a Python file returns, with `--config.field=value` applied.
+def _fail(code: int, message: str) -> int:
+    print(f"slm: {message}", file=sys.stderr)
+    return code
 
-    Raises InputError naming the file or the field when the file is missing or a field does not exist.
+
+def load_config(path: str, overrides: Sequence[str] = ()) -> dict:
+    """The fields that `get_config()` of a Python file gives, with `--config.field=value` applied.
+
+    Values are Python literals, or else text. Raises InputError naming the file and what is wrong with it; the
+    fields themselves are checked by whom the config is for.
     """
-    from absl import flags
-    from ml_collections import config_flags
-
     if not pathlib.Path(path).is_file():
-        raise InputError(f"{path}: no such config file; configs/ has examples")
-    for argument in overrides:
-        if not argument.startswith("--config."):
-            raise InputError(f"unknown argument {argument}; to set a config field write --config.field=value")
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", lock_config=True, flag_values=values)
+        raise InputError(f"{path}: no such config file; the project's configs folder has examples")
     try:
-        values(["slm", f"--config={path}", *overrides])
-        return values.config
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
+        config = runpy.run_path(path)["get_config"]().to_dict()
+    except KeyError:
+        raise InputError(
+            f"{path}: has no get_config(); see the examples in the project's configs folder"
+        ) from None
+    except Exception as error:  # whatever a user's file may do
+        raise InputError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}") from None
+    for argument in overrides:
+        name, equals, text = argument.removeprefix("--config.").partition("=")
+        if not argument.startswith("--config.") or not equals:
+            raise InputError(f"unknown argument {argument}; to set a config field write --config.field=value")
+        *parents, field = name.split(".")
+        fields = config
+        for parent in parents:
+            fields = fields.setdefault(parent, {})
+            if not isinstance(fields, dict):
+                raise InputError(f"{argument}: config.{parent} has no fields")
+        fields[field] = _literal(text)
+    return config
+
+
+def _literal(text: str):
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _can_write(path: str) -> None:
+    """Finds out before the work whether its result can be written."""
+    target = pathlib.Path(path)
+    if target.is_dir() or not target.name:
+        raise InputError(f"--out {path} is a folder; give the name of a file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"--out {path}: the folder {target.parent} cannot be written to")
 
 
 def _corpus(options) -> None:
@@ -88,9 +118,12 @@ def _corpus(options) -> None:
 
 
 def _synthesize(options) -> None:
-    from slm_jax.corpora import read_text, speak
+    from slm_jax.corpora import VOICES, read_text, speak
 
-    speak(read_text(options.text, voices=options.voices), options.out, workers=options.workers)
+    manifest = speak(
+        read_text(options.text, voices=options.voices or tuple(VOICES)), options.out, workers=options.workers
+    )
+    print(f"spoken: {manifest}")
 
 
 def _tokenizer_fit(options) -> None:
@@ -157,9 +190,11 @@ def _train(options) -> None:
 
 
 def _evaluate(options) -> None:
-    from slm_jax.evaluation import evaluate, format_table, write_result
+    from slm_jax.evaluation import evaluate, format_table, open_run, write_result
 
-    result = evaluate(options.checkpoint, options.data, task=options.task, items=options.items)
+    _can_write(options.out)
+    run = open_run(options.checkpoint)
+    result = evaluate(run, options.data, task=options.task, items=options.items)
     write_result(result, options.out)
     print(format_table(result))
 
@@ -168,6 +203,7 @@ def _fit(options) -> None:
     from slm_jax.files import write_json
     from slm_jax.scaling import fit, format_summary, read_runs, write_figures
 
+    _can_write(options.out)
     runs = read_runs(options.table)
     laws = fit(runs, seed=options.seed, resamples=options.resamples)
     write_json(options.out, laws)
@@ -192,6 +228,16 @@ def _export(options) -> None:
     save_llama(model, options.out, context=config.context, eos=model_config.vocab_size - 2)
 
 
+def _at_least(least: int):
+    def whole_number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    return whole_number
+
+
 def _parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("slm", description=DESCRIPTION, formatter_class=formatter)
@@ -203,7 +249,9 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     def workers(sub):
-        sub.add_argument("--workers", type=int, metavar="N", help="processes to use (default: one a core)")
+        sub.add_argument(
+            "--workers", type=_at_least(1), metavar="N", help="processes to use (default: one a core)"
+        )
 
     def config(sub, example):
         sub.epilog = (
@@ -221,11 +269,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--out", required=True, metavar="DIR")
     sub.add_argument(
-        "--stories", type=int, default=1000, help="training and validation stories (default 1000)"
+        "--stories", type=_at_least(1), default=1000, help="training and validation stories (default 1000)"
     )
-    sub.add_argument("--pairs", type=int, default=50, help="minimal pairs per phenomenon (default 50)")
-    sub.add_argument("--cloze", type=int, default=50, help="topic cloze items (default 50)")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument(
+        "--pairs", type=_at_least(1), default=50, help="minimal pairs per phenomenon (default 50)"
+    )
+    sub.add_argument("--cloze", type=_at_least(1), default=50, help="topic cloze items (default 50)")
+    sub.add_argument("--seed", type=_at_least(0), default=0)
 
     sub = verb("synthesize", _synthesize, "text to speech with espeak-ng: wav files and a manifest")
     sub.add_argument(
@@ -244,10 +294,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--audio", required=True, metavar="DIR|MANIFEST")
     sub.add_argument("--out", required=True, metavar="DIR")
     sub.add_argument("--encoder", default="mfcc", help="features to cluster (default mfcc)")
-    sub.add_argument("--frame-rate", type=int, default=25, help="frames per second (default 25)")
-    sub.add_argument("--units", type=int, default=200, metavar="K", help="number of units (default 200)")
+    sub.add_argument("--frame-rate", type=_at_least(1), default=25, help="frames per second (default 25)")
+    sub.add_argument(
+        "--units", type=_at_least(1), default=200, metavar="K", help="number of units (default 200)"
+    )
     sub.add_argument("--sample-seconds", type=float, default=3600.0, help="audio to train on (default 3600)")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--seed", type=_at_least(0), default=0)
     workers(sub)
 
     sub = verb(
@@ -293,8 +345,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("table", metavar="CSV")
     sub.add_argument("--out", required=True, metavar="FILE", help="the laws as JSON")
     sub.add_argument("--figures", metavar="DIR", help="also draw the figures there")
-    sub.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default 1000)")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument(
+        "--resamples", type=_at_least(1), default=1000, help="bootstrap resamples (default 1000)"
+    )
+    sub.add_argument("--seed", type=_at_least(0), default=0)
 
     sub = verb(
         "study", _study, "everything: corpus, units, a grid of runs, scores, laws, report", takes_config=True

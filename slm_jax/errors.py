@@ -1,9 +1,12 @@
-"""The one exception a user is meant to read."""
+"""The exceptions a user is meant to read: the command line prints their one sentence and no traceback."""
 
 
 class InputError(ValueError):
     """Bad input from outside: a file, a field or a flag.
 
-    The message is one sentence that names the file, the field and the fix. The command line prints it
-    without a traceback and exits with code 2.
+    The message names the file, the field and the fix. The exit code is 2.
     """
+
+
+class WorkError(RuntimeError):
+    """Work that failed on good input, as a run that diverged. The exit code is 1."""

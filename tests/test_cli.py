@@ -78,7 +78,9 @@ def test_training_on_those_units_and_exporting(units, config, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--config.model.width=4"], "width"),
+        (["--config.model.width=4"], "config.model.width: there is no such field"),
+        (["--config.batch_sise=4"], "did you mean batch_size?"),
+        (["--config.tokens.much=4"], "config.tokens has no fields"),
         (["--config.tokens=many"], "many"),
         (["--tokens=4"], "--config.field=value"),
         (["--config.model.heads=3"], "model.heads 3"),
@@ -92,6 +94,64 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(units, config, tmp_path
     assert error.startswith("slm: ")
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def get_config(:", "SyntaxError"),
+        ("import no_such_module", "ModuleNotFoundError"),
+        ("x = 1", "has no get_config()"),
+        ("def get_config():\n    return undefined", "NameError"),
+    ],
+)
+def test_a_broken_config_file_is_named(tmp_path, capsys, text, message):
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    assert slm("train", f"--config={path}", f"--workdir={tmp_path / 'run'}") == 2
+    error = capsys.readouterr().err
+    assert f"{path}: " in error
+    assert message in error
+
+
+def test_a_run_that_diverges_is_one_sentence_and_exit_code_1(units, config, tmp_path, capsys):
+    base = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
+    hot = ["--config.optimizer.peak_rate=1e30", "--config.optimizer.clip=1e30"]
+    assert slm(*base, *hot) == 1
+    assert "last good checkpoint" in capsys.readouterr().err
+
+
+def test_speaking_a_text_and_tokenizing_it_as_pairs(units, tmp_path, capsys):
+    pairs = [
+        {
+            "sentence_good": f"The {noun} is here.",
+            "sentence_bad": f"The {noun} are here.",
+            "UID": "agreement",
+            "pairID": str(i),
+        }
+        for i, noun in enumerate(("cat", "dog"))
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)))
+    assert (
+        slm("synthesize", "--text", tmp_path / "pairs.jsonl", "--out", tmp_path / "spoken", "--workers", 1)
+        == 0
+    )
+    command = [
+        "tokenize",
+        "--audio",
+        tmp_path / "spoken" / "manifest.jsonl",
+        "--tokenizer",
+        units,
+        "--workers",
+        1,
+    ]
+    assert slm(*command, "--out", tmp_path / "pairs") == 0
+    assert "16" in capsys.readouterr().out  # 2 pairs, 2 sentences, 4 voices
+
+
+def test_a_result_that_cannot_be_written_is_found_out_before_the_work(tmp_path, capsys):
+    assert slm("fit", tmp_path / "none.csv", "--out", tmp_path) == 2
+    assert "is a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -140,7 +200,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(tmp_path, monkeypatch, 
 
     monkeypatch.setattr("slm_jax.corpora.write_corpus", full)
     assert slm("corpus", "--out", tmp_path) == 2
-    assert "the disk is full while writing" in capsys.readouterr().err
+    assert "stories.jsonl: the disk is full" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["", "train", "tokenize", "study", "fit", "evaluate", "synthesize", "plan"])

@@ -1,15 +1,13 @@
-"""Likelihood scoring of spoken minimal pairs, accuracy with intervals, and held-out loss."""
+"""Likelihood scoring of spoken minimal pairs, and accuracy with intervals."""
 
 from slm_jax.evaluation.accuracy import PairScores, Question, grade, pair_scores, pose_questions
 from slm_jax.evaluation.compare import compare
 from slm_jax.evaluation.evaluate import Run, evaluate, open_run, write_result
-from slm_jax.evaluation.heldout import HeldoutLoss, heldout_loss
 from slm_jax.evaluation.intervals import summarize, summarize_difference
 from slm_jax.evaluation.report import format_table
 from slm_jax.evaluation.score import score_candidates
 
 __all__ = [
-    "HeldoutLoss",
     "PairScores",
     "Question",
     "Run",
@@ -17,7 +15,6 @@ __all__ = [
     "evaluate",
     "format_table",
     "grade",
-    "heldout_loss",
     "open_run",
     "pair_scores",
     "pose_questions",

@@ -7,7 +7,7 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from slm_jax.errors import InputError
-from slm_jax.evaluation.likelihood import default_batch_tokens, next_token_loglik, row_multiple
+from slm_jax.model import default_batch_tokens, next_token_loglik, row_multiple
 from slm_jax.progress import progress
 
 LENGTH_MULTIPLE = 16

@@ -1,6 +1,7 @@
 """The Transformer, its sizes, sharding rules and attention backends."""
 
 from slm_jax.model.config import SIZES, TransformerConfig
+from slm_jax.model.likelihood import default_batch_tokens, next_token_loglik, row_multiple
 from slm_jax.model.llama import from_llama, save_llama, to_llama
 from slm_jax.model.sharding import (
     MESH_AXES,
@@ -18,9 +19,12 @@ __all__ = [
     "TransformerConfig",
     "batch_sharding",
     "count_parameters",
+    "default_batch_tokens",
     "from_llama",
     "make_mesh",
+    "next_token_loglik",
     "parameter_shardings",
+    "row_multiple",
     "save_llama",
     "share_cpu_among_devices",
     "to_llama",

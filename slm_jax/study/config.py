@@ -1,6 +1,7 @@
 """The config of a study: what is spoken, how it is tokenized, and the grid of runs."""
 
 import dataclasses
+import math
 
 import ml_collections
 
@@ -75,12 +76,26 @@ class StudyConfig:
             raise InputError(
                 f"config.grid.sizes: no size is called {unknown[0]!r}; there are {', '.join(SIZES)}"
             )
-        if not self.grid.sizes or not self.grid.budgets:
-            raise InputError("config.grid: sizes and budgets must each name at least one")
-        if min(self.grid.budgets) <= 0:
-            raise InputError(
-                f"config.grid.budgets: {min(self.grid.budgets)} is not a positive number of FLOPs"
-            )
+        for field in ("sizes", "budgets"):
+            values = getattr(self.grid, field)
+            if not values or len(set(values)) != len(values):
+                raise InputError(f"config.grid.{field} is {values}: name at least one, and none twice")
+        if not all(0 < budget < math.inf for budget in self.grid.budgets):
+            raise InputError(f"config.grid.budgets is {self.grid.budgets}: give positive numbers of FLOPs")
+        for path, value in {
+            "corpus.stories": self.corpus.stories,
+            "corpus.pairs_per_phenomenon": self.corpus.pairs_per_phenomenon,
+            "corpus.cloze_items": self.corpus.cloze_items,
+            "tokenizer.units": self.tokenizer.units,
+            "tokenizer.sample_seconds": self.tokenizer.sample_seconds,
+            "context": self.context,
+            "batch_size": self.batch_size,
+            "log_every": self.log_every,
+            "checkpoint_every": self.checkpoint_every,
+            "resamples": self.resamples,
+        }.items():
+            if not value > 0:
+                raise InputError(f"config.{path} is {value}: it must be positive")
 
     def run(self, *, name: str, size: str, tokens: int, data: str) -> TrainConfig:
         """The training config of one run of the grid."""

@@ -1,9 +1,8 @@
 """The grid of a study, and what a budget of compute is best spent on."""
 
 import dataclasses
+import math
 import os
-
-import numpy as np
 
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
@@ -12,9 +11,12 @@ from slm_jax.scaling import optimum
 from slm_jax.study.config import StudyConfig
 from slm_jax.training import training_flops
 
-# Cuervo & Marxer 2024, table 2: loss in nats per unit of mHuBERT 25 Hz speech units.
 PUBLISHED_VOCABULARY = 502
-PUBLISHED_SPEECH_LAW = {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24}
+PUBLISHED_SPEECH_LAW = (
+    "speech units, mHuBERT 25 Hz, K = 500 (Cuervo & Marxer 2024)",
+    {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24},
+    6 * 823_179_264 * 16_499_220_000.0,  # the largest published run
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,51 +47,59 @@ def plan_grid(config: StudyConfig, *, vocab_size: int, stream_tokens: int) -> li
             if steps < config.grid.min_steps or tokens > config.grid.max_epochs * stream_tokens:
                 continue
             flops = training_flops(params, tokens)
-            name = f"{size}-{budget:.0e}".replace("+", "")
+            name = f"{size}-{budget:g}".replace("e+", "e")
             runs.append(PlannedRun(name, size, budget, params, tokens, steps, flops))
-    if not runs:
+    if len(runs) < 2:
         raise InputError(
-            "config.grid: no size fits any budget; give larger budgets, smaller sizes, more stories, or "
-            "change min_steps and max_epochs"
+            f"config.grid: {len(runs)} runs fit, too few for a study; give larger budgets, smaller sizes, "
+            "more stories, or change min_steps and max_epochs"
         )
     return runs
 
 
-def plan_budget(budget: float, laws: str | os.PathLike | None = None) -> list[dict]:
-    """Parameters, tokens and predicted loss of the optimum at `budget` FLOPs and at the decades around it.
+def plan_budget(budget: float, laws: str | os.PathLike | None = None) -> dict:
+    """What a loss law makes of `budget` FLOPs: parameters, tokens, loss at the optimum, and a decade around.
 
-    The law is the first group's of a laws.json, or the published one. Raises InputError for a budget that is
-    not positive and for laws without a loss law.
+    The law is the first of a laws.json that has one, or the published one. Returns {"law", "largest", "rows"},
+    where `largest` is the most FLOPs of a run it was fitted to. Raises InputError for a budget that is not
+    positive and for a file without a loss law.
     """
-    if budget <= 0:
+    if not 0 < budget < math.inf:
         raise InputError(f"--budget is {budget}: give a positive number of FLOPs, as 1e17")
-    law = PUBLISHED_SPEECH_LAW if laws is None else _first_law(laws)
+    name, law, largest = PUBLISHED_SPEECH_LAW if laws is None else _first_law(laws)
     rows = []
     for flops in (budget / 10, budget, budget * 10):
         params, tokens, loss = (float(value) for value in optimum(law, flops))
-        nearest = min(SIZES, key=lambda size: abs(np.log(_params(size) / params)))
+        nearest = min(SIZES, key=lambda size: abs(math.log(_params(size) / params)))
         rows.append({"flops": flops, "params": params, "tokens": tokens, "loss": loss, "size": nearest})
-    return rows
+    return {"law": name, "largest": largest, "rows": rows}
 
 
-def format_plan(rows: list[dict]) -> str:
-    """The plan as a table, and the rule behind it."""
+def format_plan(plan: dict) -> str:
+    """The plan as a table, with the law it rests on; extrapolated rows are marked."""
     lines = [f"{'FLOPs':>9} {'parameters':>11} {'tokens':>10} {'tokens/param':>13} {'loss':>6}  nearest size"]
-    for row in rows:
+    for row in plan["rows"]:
+        beyond = row["flops"] > plan["largest"]
         lines.append(
             f"{row['flops']:9.1e} {row['params']:11.3e} {row['tokens']:10.3e} "
             f"{row['tokens'] / row['params']:13.1f} {row['loss']:6.3f}  {row['size']}"
+            + ("  (extrapolated)" if beyond else "")
         )
-    lines.append("loss in nats per token; the optimum of L = E + A/N^alpha + B/D^beta under C = 6 N D")
+    lines.append("The optimum of L = E + A/N^alpha + B/D^beta under C = 6 N D, loss in nats per token.")
+    lines.append(f"Law: {plan['law']}")
     return "\n".join(lines)
 
 
-def _first_law(path: str | os.PathLike) -> dict[str, float]:
-    groups = read_json(path).get("groups", {})
-    law = next((group["loss_law"] for group in groups.values() if group.get("loss_law")), None)
-    if law is None:
-        raise InputError(f"{path}: holds no loss law; make it with slm fit on a table that supports one")
-    return {name: law[name]["value"] for name in ("E", "A", "B", "alpha", "beta")}
+def _first_law(path: str | os.PathLike) -> tuple[str, dict[str, float], float]:
+    try:
+        groups = read_json(path)["groups"]
+        name, group = next((name, group) for name, group in groups.items() if group["loss_law"])
+        law = {name: float(group["loss_law"][name]["value"]) for name in ("E", "A", "B", "alpha", "beta")}
+        return f"{name} runs of {path}", law, float(group["flops"]["most"])
+    except (StopIteration, KeyError, TypeError, AttributeError, ValueError):
+        raise InputError(
+            f"{path}: holds no loss law; make one with slm fit on a table that supports it"
+        ) from None
 
 
 def _params(size: str) -> int:

@@ -22,7 +22,7 @@ def _row(run_dir: pathlib.Path, tokenizer: str, tasks: list[str]) -> dict:
     summary = read_json(run_dir / "summary.json")
     row = {"model": run_dir.name, "modality": "speech", "tokenizer": tokenizer}
     row |= {name: summary[name] for name in ("params", "tokens", "unique_tokens", "flops")}
-    row["loss"] = read_json(run_dir / "heldout.json")["nats_per_token"]
+    row["loss"] = summary["validation_loss"]
     for task in tasks:
         macro = read_json(run_dir / f"{task}.json")["accuracy"]["macro"]
         row |= {task: macro["value"], f"{task}_low": macro["low"], f"{task}_high": macro["high"]}

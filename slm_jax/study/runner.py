@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import json
 import os
 import pathlib
 import platform
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import jax
 
 from slm_jax import corpora, scaling
+from slm_jax.cores import available_cores
 from slm_jax.data import (
     PairsDataset,
     UnitDataset,
@@ -23,15 +25,15 @@ from slm_jax.data import (
     open_dataset,
 )
 from slm_jax.errors import InputError
-from slm_jax.evaluation import evaluate, heldout_loss, open_run, write_result
+from slm_jax.evaluation import evaluate, open_run, write_result
 from slm_jax.files import read_json, write_json
-from slm_jax.model import share_cpu_among_devices
+from slm_jax.model import make_mesh, share_cpu_among_devices
 from slm_jax.study.config import StudyConfig, parse_study
 from slm_jax.study.plan import PlannedRun, plan_grid
 from slm_jax.study.report import write_report
 from slm_jax.study.results import read_curves, write_results
 from slm_jax.tokenizer import fit_tokenizer, make_encoder
-from slm_jax.training import TrainingDiverged, train
+from slm_jax.training import TrainingDiverged, check_batch, train
 from slm_jax.versions import versions
 
 SPOKEN = {
@@ -41,6 +43,7 @@ SPOKEN = {
 }
 # A token costs this much beside its matrix products (attention, softmax, norms), measured on CPU.
 PARAMS_WORTH_OF_OVERHEAD = 80_000
+DECIDES_SPEECH = ("seed", "corpus", "tokenizer")
 TASKS = {"minimal_pairs": "pairs", "topic_cloze": "cloze"}
 
 
@@ -63,9 +66,12 @@ class Study:
             self.timings = read_json(self.dir / "timings.json")
 
     def run(self) -> pathlib.Path:
-        self._claim()
         share_cpu_among_devices(self.config.batch_size)
         _keep_compilations(self.dir / "compile_cache")
+        # Found out now, and not after the speech is made.
+        make_encoder(self.config.tokenizer.encoder, {"frame_rate": self.config.tokenizer.frame_rate})
+        check_batch(self.config.batch_size, make_mesh(dataclasses.asdict(self.config.mesh)))
+        self._claim()
         stages = {
             "Writing stories and minimal pairs": self.write_text,
             "Speaking them": self.speak,
@@ -132,19 +138,16 @@ class Study:
         write_json(self.dir / "failed.json", failed)
 
     def evaluate(self) -> None:
-        dataset = UnitDataset(self.dir / "data" / "stories")
+        mesh = make_mesh(dataclasses.asdict(self.config.mesh))
         for run_dir in self._finished():
-            if (run_dir / "heldout.json").exists():
+            if all((run_dir / f"{task}.json").exists() for task in TASKS):
                 continue
-            run = open_run(run_dir)
-            words = []
+            run, words = open_run(run_dir, mesh), []
             for task, data in TASKS.items():
                 result = evaluate(run, self.dir / "data" / data, task=task)
                 write_result(result, run_dir / f"{task}.json")
                 words.append(f"{task.replace('_', ' ')} {result['accuracy']['macro']['value']:.3f}")
-            loss = heldout_loss(run.model, dataset, "validation", context=run.context)
-            write_json(run_dir / "heldout.json", dataclasses.asdict(loss))
-            print(f"  {run.name}: {loss.nats_per_token:.3f} nats per token, {', '.join(words)}", flush=True)
+            print(f"  {run.name}: {', '.join(words)}", flush=True)
 
     def fit(self) -> None:
         write_results(self.dir / "results.csv", self._finished(), self._tokenizer_name(), list(TASKS))
@@ -194,36 +197,35 @@ class Study:
         return f"{config.encoder}-{config.frame_rate}hz-k{config.units}"
 
     def _claim(self) -> None:
-        """Writes plan.json, or checks that the folder holds this study."""
-        path, config = self.dir / "plan.json", dataclasses.asdict(self.config)
+        """Writes plan.json, after a check that the folder holds this study's speech.
+
+        Other settings may change: a run made with other ones is refused where it would go on.
+        """
+        path = self.dir / "plan.json"
+        config = json.loads(json.dumps(dataclasses.asdict(self.config)))  # as it comes back from the file
+        plan = {"runs": [], "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
         if path.exists():
-            found = read_json(path).get("config", {})
-            # Tuples became lists in the file.
-            changed = [name for name in config if _plain(found.get(name)) != _plain(config[name])]
+            plan = read_json(path)
+            changed = [name for name in DECIDES_SPEECH if plan["config"].get(name) != config[name]]
             if changed:
                 raise InputError(
                     f"{path}: this folder holds a study with another config.{changed[0]}; give another "
                     "--workdir, or remove the folder to start over"
                 )
-            return
-        write_json(
-            path,
-            {
-                "name": self.config.name,
-                "title": self.config.title,
-                "config": config,
-                "runs": [],
-                "seed": self.config.seed,
-                "versions": versions(),
-                "command": shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
-                "commit": _commit(),
-                "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-                "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            },
-        )
+        plan |= {
+            "name": self.config.name,
+            "title": self.config.title,
+            "config": config,
+            "seed": self.config.seed,
+            "versions": versions(),
+            "command": shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "commit": _commit(),
+            "machine": f"{available_cores()} cores, {platform.machine()}, {platform.system()}",
+        }
+        write_json(path, plan)
 
     def _timed(self, title: str, stage: Callable[[], None]) -> None:
-        """Runs a stage and adds to its time, over restarts."""
+        """Runs a stage and adds to its time; a stage that was killed is not counted."""
         started = time.monotonic()
         try:
             stage()
@@ -243,19 +245,16 @@ def _keep_compilations(compile_cache: pathlib.Path) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
-def _plain(value):
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
 def _commit() -> str | None:
     """The commit of the checkout this package runs from, with "+" when it has changes; None outside one."""
-    git = ["git", "-C", os.fspath(pathlib.Path(__file__).parent)]
-    head = [*git, "rev-parse", "--short", "HEAD"]
+    here = pathlib.Path(__file__)
+    git = ["git", "-C", os.fspath(here.parent)]
+
+    def ask(*words: str) -> str:
+        return subprocess.check_output([*git, *words], stderr=subprocess.DEVNULL, text=True).strip()
+
     try:
-        found = subprocess.check_output(head, stderr=subprocess.DEVNULL, text=True)
-        changes = subprocess.check_output([*git, "status", "--porcelain", "-uno"], text=True)
+        ask("ls-files", "--error-unmatch", here.name)  # not a repository the environment happens to lie in
+        return ask("rev-parse", "--short", "HEAD") + ("+" if ask("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.strip() + ("+" if changes.strip() else "")

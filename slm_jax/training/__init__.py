@@ -12,18 +12,22 @@ from slm_jax.training.config import (
     parse_config,
     parse_dataclass,
 )
-from slm_jax.training.loop import TrainingDiverged, train
+from slm_jax.training.heldout import HeldoutLoss, heldout_loss
+from slm_jax.training.loop import TrainingDiverged, check_batch, train
 from slm_jax.training.metrics import read_metrics, training_flops
 
 __all__ = [
     "DataConfig",
+    "HeldoutLoss",
     "MeshConfig",
     "ModelConfig",
     "OptimizerConfig",
     "TrainConfig",
     "TrainingDiverged",
+    "check_batch",
     "default_config",
     "defaults_of",
+    "heldout_loss",
     "load_model",
     "parse_config",
     "parse_dataclass",

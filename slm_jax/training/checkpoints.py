@@ -1,5 +1,6 @@
 """Checkpoints of a run (Orbax), and the model of a run for others to use."""
 
+import contextlib
 import os
 import pathlib
 
@@ -30,7 +31,8 @@ class Checkpoints:
 
     def save(self, step: int, state: TrainState) -> None:
         items = {name: ocp.args.StandardSave(value) for name, value in state._asdict().items()}
-        self._manager.save(step, args=ocp.args.Composite(**items))
+        with self._explained():
+            self._manager.save(step, args=ocp.args.Composite(**items))
 
     def restore(self, program: Program) -> tuple[int, TrainState] | None:
         """The newest state, laid out for the program's mesh whatever mesh saved it; None if there is none."""
@@ -39,7 +41,7 @@ class Checkpoints:
             return None
         target = _with_shardings(program.state_shapes, program.state_shardings)
         items = {name: ocp.args.StandardRestore(value) for name, value in target._asdict().items()}
-        restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+        restored = _restore(self._manager, step, items)
         return step, TrainState(restored["params"], restored["optimizer"])
 
     @property
@@ -52,8 +54,20 @@ class Checkpoints:
 
     def __exit__(self, *_) -> None:
         """Waits until everything is on disk."""
-        self._manager.wait_until_finished()
+        with self._explained():
+            self._manager.wait_until_finished()
         self._manager.close()
+
+    @contextlib.contextmanager
+    def _explained(self):
+        """Tensorstore's errors, of writes in the background too, as a sentence."""
+        try:
+            yield
+        except ValueError as error:
+            raise InputError(
+                f"{self._manager.directory}: the checkpoint could not be written ({_first_line(error)}); "
+                "make room on the disk and run the same command again"
+            ) from None
 
 
 def read_run_config(run_dir: str | os.PathLike) -> tuple[TrainConfig, TransformerConfig, dict]:
@@ -85,8 +99,22 @@ def load_model(run_dir: str | os.PathLike, mesh: Mesh | None = None) -> tuple[Tr
             )
         graph, shapes = abstract_model(config)
         target = nnx.to_pure_dict(_with_shardings(shapes, parameter_shardings(shapes, mesh)))
-        restored = manager.restore(step, args=ocp.args.Composite(params=ocp.args.StandardRestore(target)))
+        restored = _restore(manager, step, {"params": ocp.args.StandardRestore(target)})
     return assemble(graph, shapes, restored["params"]), step
+
+
+def _restore(manager: ocp.CheckpointManager, step: int, items: dict):
+    try:
+        return manager.restore(step, args=ocp.args.Composite(**items))
+    except (ValueError, FileNotFoundError, KeyError) as error:
+        raise InputError(
+            f"{manager.directory / str(step)}: the checkpoint cannot be read ({_first_line(error)}); remove "
+            "that folder to go on from the one before it"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _with_shardings(shapes, shardings):

@@ -148,6 +148,8 @@ def _parse_value(expected, value, path: str):
         return tuple(_parse_value(typing.get_args(expected)[0], item, path) for item in value)
     if expected is float and type(value) is int:
         return float(value)
+    if expected is int and type(value) is float and value.is_integer():
+        return int(value)  # 1e9 tokens
     if type(value) is not expected:
         raise InputError(f"{path} is {value!r}: expected {_WORDS[expected]}")
     return value

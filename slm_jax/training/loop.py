@@ -1,6 +1,7 @@
 """A training run, top to bottom: from a config and a folder to a trained model and its summary."""
 
 import dataclasses
+import math
 import os
 import pathlib
 import time
@@ -8,23 +9,30 @@ import time
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.sharding import Mesh
 
 from slm_jax.data import UnitDataset, Windows, training_batches
-from slm_jax.errors import InputError
+from slm_jax.errors import InputError, WorkError
 from slm_jax.files import read_json, write_json
-from slm_jax.model import TransformerConfig, count_parameters, make_mesh
+from slm_jax.model import Transformer, TransformerConfig, count_parameters, make_mesh
 from slm_jax.progress import progress
 from slm_jax.training.checkpoints import CONFIG, Checkpoints
 from slm_jax.training.config import TrainConfig
+from slm_jax.training.heldout import heldout_loss
 from slm_jax.training.metrics import MetricsLog, model_flops_utilization, read_metrics, training_flops
 from slm_jax.training.schedule import learning_rate
 from slm_jax.training.step import Metrics, Program, TrainState, program
 from slm_jax.versions import versions
 
 SUMMARY = "summary.json"
+# Settings that do not decide the losses of a run, but for rounding: it may go on with others.
+FREE = tuple(
+    f"train.{name}"
+    for name in ("name", "data.path", "mesh", "log_every", "checkpoint_every", "keep_checkpoints")
+)
 
 
-class TrainingDiverged(RuntimeError):
+class TrainingDiverged(WorkError):
     """The loss or the gradient is not a finite number; the last checkpoint is from before it."""
 
 
@@ -42,7 +50,7 @@ def train(config: TrainConfig, run_dir: str | os.PathLike) -> dict:
     windows = Windows(dataset, config.data.split, config.context)
     model = TransformerConfig(vocab_size=dataset.vocab_size, **dataclasses.asdict(config.model))
     mesh = make_mesh(dataclasses.asdict(config.mesh))
-    _check_batch(config, mesh)
+    check_batch(config.batch_size, mesh)
     _claim(run_dir, config, model, dataset)
     if (run_dir / SUMMARY).exists():
         return read_json(run_dir / SUMMARY)
@@ -51,9 +59,10 @@ def train(config: TrainConfig, run_dir: str | os.PathLike) -> dict:
     with Checkpoints(run_dir, config.keep_checkpoints) as checkpoints:
         first_step, state = checkpoints.restore(compiled) or (0, compiled.initialize(config.seed))
         with MetricsLog(run_dir, first_step) as log:
-            _update_to_the_end(config, compiled, state, first_step, windows, checkpoints, log)
+            state = _update_to_the_end(config, compiled, state, first_step, windows, checkpoints, log)
+    heldout = _heldout(config, compiled.model_of(state), dataset, mesh)
     if jax.process_index() == 0:
-        summary = _summarize(config, model, windows, read_metrics(run_dir))
+        summary = _summarize(config, model, windows, read_metrics(run_dir)) | heldout
         write_json(run_dir / SUMMARY, summary | {"data": _identity(dataset), "versions": versions()})
     multihost_utils.sync_global_devices("summary written")
     return read_json(run_dir / SUMMARY)
@@ -67,7 +76,7 @@ def _update_to_the_end(
     windows: Windows,
     checkpoints: Checkpoints,
     log: MetricsLog,
-) -> None:
+) -> TrainState:
     rates = np.asarray(learning_rate(config.optimizer, config.steps)(np.arange(config.steps)))
     batches = training_batches(
         windows,
@@ -104,6 +113,16 @@ def _update_to_the_end(
                 pending, interval_start = [], now
             if save:
                 checkpoints.save(step, state)
+    return state
+
+
+def _heldout(config: TrainConfig, model: Transformer, dataset: UnitDataset, mesh: Mesh) -> dict:
+    """Upstream loss on the validation split; None where the dataset has none."""
+    split = config.data.validation_split
+    if split not in dataset.splits:
+        return {"validation_loss": None, "validation_tokens": 0}
+    loss = heldout_loss(model, dataset, split, context=config.context, mesh=mesh)
+    return {"validation_loss": loss.nats_per_token, "validation_tokens": loss.tokens}
 
 
 def _columns(metrics: list[Metrics]) -> dict[str, list]:
@@ -137,35 +156,40 @@ def _summarize(config: TrainConfig, model: TransformerConfig, windows: Windows, 
     }
 
 
-def _check_batch(config: TrainConfig, mesh: jax.sharding.Mesh) -> None:
-    parts = mesh.shape["data"] * mesh.shape["fsdp"]
-    if config.batch_size % parts:
+def check_batch(batch_size: int, mesh: Mesh) -> None:
+    """Raises InputError for a batch or a mesh that cannot be fed evenly by devices and processes."""
+    parts = math.lcm(mesh.shape["data"] * mesh.shape["fsdp"], jax.process_count())
+    if batch_size % parts:
         raise InputError(
-            f"config.batch_size {config.batch_size} does not split evenly over the mesh axes data x fsdp = "
-            f"{parts}; use a multiple of {parts}"
+            f"config.batch_size {batch_size} does not split evenly over the mesh axes data x fsdp and "
+            f"{jax.process_count()} process(es); use a multiple of {parts}"
+        )
+    if jax.local_device_count() % mesh.shape["tensor"]:
+        raise InputError(
+            f"config.mesh.tensor {mesh.shape['tensor']} reaches over processes of {jax.local_device_count()} "
+            "device(s), which read different rows; use a divisor of the devices of one process"
         )
 
 
 def _claim(
     run_dir: pathlib.Path, config: TrainConfig, model: TransformerConfig, dataset: UnitDataset
 ) -> None:
-    """Writes the run's config, or checks that the folder is this run's."""
+    """Writes the run's config, after a check that the folder is not another run's."""
     content = {
         "train": dataclasses.asdict(config),
         "model": dataclasses.asdict(model),
         "data": _identity(dataset),
     }
     path = run_dir / CONFIG
-    if not path.exists():
-        if jax.process_index() == 0:
-            write_json(path, content)
-        return
-    changed = _differences(read_json(path), content)
-    if changed:
-        raise InputError(
-            f"{path}: this folder holds a run with other settings ({', '.join(changed)}); "
-            "give another --workdir, or remove the folder to start over"
-        )
+    if path.exists():
+        changed = [change for change in _differences(read_json(path), content) if not change.startswith(FREE)]
+        if changed:
+            raise InputError(
+                f"{path}: this folder holds a run with other settings ({', '.join(changed)}); "
+                "give another --workdir, or remove the folder to start over"
+            )
+    if jax.process_index() == 0:
+        write_json(path, content)
 
 
 def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:

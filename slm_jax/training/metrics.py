@@ -3,9 +3,12 @@
 import json
 import os
 import pathlib
+import time
 
 import jax
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.summary import scalar
 
 from slm_jax.files import read_jsonl, write_jsonl
 from slm_jax.model import TransformerConfig
@@ -20,6 +23,7 @@ PEAK_FLOPS = {
     "TPU v4": 275e12,
     "TPU v5 lite": 197e12,
     "TPU v5p": 459e12,
+    "TPU v5": 459e12,
     "TPU v6 lite": 918e12,
 }
 
@@ -60,7 +64,8 @@ class MetricsLog:
         if path.exists():
             write_jsonl(path, [row for row in _whole_rows(path) if row["step"] <= step])
         self._file = path.open("a", encoding="utf-8")
-        self._events = SummaryWriter(os.fspath(run_dir / "tensorboard"), purge_step=step + 1)
+        # The writer under SummaryWriter, without its thread: a full disk is an error here and now.
+        self._events = EventsWriter(os.fspath(run_dir / "tensorboard" / "events"))
 
     def write(self, row: dict) -> None:
         if not self._writes:
@@ -68,7 +73,9 @@ class MetricsLog:
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         for name, value in row.items():
-            self._events.add_scalar(name, value, row["step"])
+            event = Event(wall_time=time.time(), step=row["step"], summary=scalar(name, value))
+            self._events.write_event(event)
+        self._events.flush()
 
     def __enter__(self) -> "MetricsLog":
         return self

@@ -32,7 +32,8 @@ class Program:
     """The compiled functions of a model and optimizer on a mesh.
 
     `initialize(seed) -> TrainState` makes the state where it lives (never whole on one device);
-    `update(state, tokens_BxT, rate) -> (TrainState, Metrics)` consumes the state it is given. The learning
+    `update(state, tokens_BxT, rate) -> (TrainState, Metrics)` consumes the state it is given;
+    `model_of(state)` is the Transformer with its parameters. The learning
     rate is an argument and not a constant, so that runs of all lengths share one compilation.
     """
 
@@ -55,6 +56,7 @@ class Program:
             metrics = Metrics(loss, optax.global_norm(gradient), optax.global_norm(updates))
             return TrainState(optax.apply_updates(state.params, updates), optimizer_state), metrics
 
+        self.model_of = lambda state: assemble(graph, shapes, state.params)
         params = nnx.to_pure_dict(parameter_shardings(shapes, mesh))
         whole = NamedSharding(mesh, PartitionSpec())
         self.mesh = mesh

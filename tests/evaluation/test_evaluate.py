@@ -6,10 +6,10 @@ from mean_lm import K
 
 from slm_jax.data import PairsDataset, UnitDataset, write_dataset
 from slm_jax.errors import InputError
-from slm_jax.evaluation import compare, evaluate, format_table, heldout_loss, open_run, write_result
+from slm_jax.evaluation import compare, evaluate, format_table, open_run, write_result
 from slm_jax.files import read_json
 from slm_jax.tokenizer import MFCC, Tokenizer
-from slm_jax.training import parse_config, train
+from slm_jax.training import heldout_loss, parse_config, train
 
 CONTEXT = 32
 RULES = ("agreement", "word_order")

@@ -28,7 +28,7 @@ def test_steps_round_tokens_up_to_whole_updates():
         ({"batchsize": 4}, r"config\.batchsize: there is no such field; did you mean batch_size\?"),
         ({"model": {"width": 4}}, r"config\.model\.width: there is no such field"),
         ({"model": 3}, r"config\.model is 3: expected fields"),
-        ({"tokens": 1e6}, r"config\.tokens is 1000000\.0: expected a whole number"),
+        ({"tokens": 1.5}, r"config\.tokens is 1\.5: expected a whole number"),
         ({"tokens": True}, r"config\.tokens is True: expected a whole number"),
         ({"optimizer": {"clip": "no"}}, r"config\.optimizer\.clip is 'no': expected a number"),
     ],
@@ -36,6 +36,10 @@ def test_steps_round_tokens_up_to_whole_updates():
 def test_a_wrong_field_is_named(fields, message):
     with pytest.raises(InputError, match=message):
         parse_config(ml_collections.ConfigDict(fields))
+
+
+def test_a_whole_number_may_be_written_with_an_exponent():
+    assert parse_config({"tokens": 1e9, "data": {"path": "x"}}).tokens == 10**9
 
 
 def test_whole_numbers_are_numbers():

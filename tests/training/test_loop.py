@@ -13,7 +13,6 @@ import pytest
 from small_run import K, run_config
 
 from slm_jax.errors import InputError
-from slm_jax.files import read_json
 from slm_jax.model import count_parameters
 from slm_jax.training import (
     TrainingDiverged,
@@ -35,6 +34,37 @@ def finished(units, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("finished") / "run"
     summary = train(parse_config(run_config(units)), run_dir)
     return run_dir, summary
+
+
+def test_the_validation_loss_is_of_the_validation_split(finished, units):
+    from slm_jax.data import UnitDataset
+
+    _, summary = finished
+    lengths = UnitDataset(units).lengths("validation")
+    assert summary["validation_tokens"] == (lengths + 1).sum()
+    assert summary["validation_loss"] == pytest.approx(summary["train_loss"], abs=0.3)
+    assert summary["validation_loss"] > np.log(2) * 0.8  # the noise of the walks cannot be predicted
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said(units, tmp_path, monkeypatch):
+    """Orbax fails with a ValueError from tensorstore when the disk is full."""
+    import orbax.checkpoint as ocp
+
+    def fail(*_, **__):
+        raise ValueError("OUT_OF_RANGE: Failed to write")
+
+    monkeypatch.setattr(ocp.CheckpointManager, "save", fail)
+    with pytest.raises(InputError, match=r"checkpoint could not be written .* make room"):
+        train(parse_config(run_config(units)), tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_said(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    for path in (tmp_path / "run" / "checkpoints" / "40" / "params").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"checkpoints/40: the checkpoint cannot be read"):
+        load_model(tmp_path / "run")
 
 
 def test_a_run_learns_and_says_what_it_did(finished):
@@ -133,13 +163,7 @@ def test_a_checkpoint_restores_onto_another_mesh(finished, units, tmp_path):
     shutil.copytree(finished[0], run_dir)
     (run_dir / "summary.json").unlink()
     shutil.rmtree(run_dir / "checkpoints" / "40")
-    # Another mesh is another config: this is what a user does who moves a run, config.json and all.
-    path = run_dir / "config.json"
-    mesh = {"data": 2, "fsdp": 2, "tensor": 2}
-    path.write_text(json.dumps(merged := read_json(path)).replace("{}", "{}"))
-    merged["train"]["mesh"] = mesh
-    path.write_text(json.dumps(merged))
-    train(parse_config(run_config(units, mesh=mesh)), run_dir)
+    train(parse_config(run_config(units, mesh={"data": 2, "fsdp": 2, "tensor": 2})), run_dir)
     found, expected = np.array(losses(run_dir)), np.array(losses(finished[0]))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 

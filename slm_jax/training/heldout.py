@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 
 from slm_jax.data import UnitDataset
 from slm_jax.errors import InputError
-from slm_jax.evaluation.likelihood import default_batch_tokens, next_token_loglik, row_multiple
+from slm_jax.model import default_batch_tokens, next_token_loglik, row_multiple
 from slm_jax.progress import progress
 
 

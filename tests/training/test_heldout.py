@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mean_lm import EOS, MODEL, VOCAB_SIZE, Constant, K, reference_loglik
 
 from slm_jax.errors import InputError
-from slm_jax.evaluation import heldout_loss
-from slm_jax.evaluation.heldout import _windows
+from slm_jax.training import heldout_loss
+from slm_jax.training.heldout import _windows
 
 records = st.lists(st.lists(st.integers(0, K - 1), max_size=30), min_size=1, max_size=20)
 
