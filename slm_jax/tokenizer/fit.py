@@ -1,6 +1,7 @@
 """Fitting a tokenizer: k-means on the features of a random sample of the recordings."""
 
 import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from slm_jax.progress import progress
 from slm_jax.tokenizer.audio import load_audio
 from slm_jax.tokenizer.encoders import Encoder
 from slm_jax.tokenizer.tokenizer import Tokenizer
+from slm_jax.tokenizer.units import check_k
 from slm_jax.tokenizer.workers import parallel_map
 
 
@@ -27,8 +29,16 @@ def fit_tokenizer(
     """Fits k centroids on about `sample_seconds` of audio, from training recordings in random order.
 
     The result depends on the recordings, the encoder, k, seed and sample_seconds, not on the workers. Raises
-    InputError when no recording can be used or the sample has fewer different frames than k.
+    InputError when an argument is out of range, no recording can be used, or the sample has fewer different
+    frames than k.
     """
+    check_k(k)
+    if not 0 < sample_seconds < math.inf:
+        raise InputError(
+            f"sample_seconds is {sample_seconds:g}: give the seconds of audio to fit on, above 0"
+        )
+    if seed < 0:
+        raise InputError(f"seed is {seed}: give 0 or more")
     from slm_jax.tokenizer.kmeans import fit_kmeans  # imports jax, which worker processes do not need
 
     features_MxD = _sample(recordings, encoder, seed, sample_seconds, workers)

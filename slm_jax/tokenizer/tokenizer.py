@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import tempfile
 from importlib import metadata
 
 import numpy as np
@@ -16,7 +17,7 @@ from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, read_json, sha256, write_json
 from slm_jax.tokenizer.audio import load_audio
 from slm_jax.tokenizer.encoders import Encoder, make_encoder
-from slm_jax.tokenizer.units import MAX_K, assign, collapse, eos_id, pad_id
+from slm_jax.tokenizer.units import assign, check_k, collapse, eos_id, pad_id
 
 CONFIG = "tokenizer.json"
 CENTROIDS = "centroids.safetensors"
@@ -60,8 +61,7 @@ class Tokenizer:
                 f"centroids of shape {self.centroids_KxD.shape} do not fit encoder {self.encoder.name!r} "
                 f"of dimension {self.encoder.dim}"
             )
-        if not 1 <= self.k <= MAX_K:
-            raise InputError(f"k must lie in 1..{MAX_K}, found {self.k}")
+        check_k(self.k)
         if not np.isfinite(self.centroids_KxD).all():
             raise InputError("the centroids hold NaN or infinite numbers")
 
@@ -121,11 +121,21 @@ class Tokenizer:
         return self.encode(load_audio(path, self.sample_rate))
 
     def save(self, directory: str | os.PathLike) -> None:
-        """Writes tokenizer.json and centroids.safetensors, the former last."""
-        directory = pathlib.Path(directory)
-        with atomic_path(directory / CENTROIDS) as temporary:
-            temporary.write_bytes(self._centroids_bytes())
-        write_json(directory / CONFIG, self.config)
+        """Writes the folder whole: stopped at any moment, it leaves no half tokenizer at `directory`.
+
+        A tokenizer that is there is replaced; raises InputError when something else is.
+        """
+        directory = pathlib.Path(directory).resolve()
+        if directory.exists() and not _holds_at_most_a_tokenizer(directory):
+            raise InputError(f"{directory}: holds something else than a tokenizer; choose another folder")
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        aside = tempfile.TemporaryDirectory(prefix=f".{directory.name}.", suffix=".tmp", dir=directory.parent)
+        with aside, atomic_path(directory) as temporary:
+            temporary.mkdir(exist_ok=True)
+            (temporary / CENTROIDS).write_bytes(self._centroids_bytes())
+            write_json(temporary / CONFIG, self.config)
+            if directory.exists():  # a folder takes the name of no folder that has files
+                os.replace(directory, pathlib.Path(aside.name) / directory.name)
 
     @classmethod
     def load(cls, directory: str | os.PathLike) -> "Tokenizer":
@@ -178,6 +188,10 @@ def copy_tokenizer(source: str | os.PathLike, target: str | os.PathLike) -> None
     for file in (CENTROIDS, CONFIG):
         with atomic_path(pathlib.Path(target) / file) as temporary:
             shutil.copyfile(pathlib.Path(source) / file, temporary)
+
+
+def _holds_at_most_a_tokenizer(path: pathlib.Path) -> bool:
+    return path.is_dir() and {file.name for file in path.iterdir()} <= {CONFIG, CENTROIDS}
 
 
 def _check_fields(path: pathlib.Path, content: dict, fields: dict, prefix: str = "") -> None:

@@ -2,7 +2,15 @@
 
 import numpy as np
 
+from slm_jax.errors import InputError
+
 MAX_K = 2**16 - 2  # units, EOS and PAD are stored as 16-bit integers
+
+
+def check_k(k: int) -> None:
+    """Raises InputError for a number of units that no tokenizer can have."""
+    if not 1 <= k <= MAX_K:
+        raise InputError(f"k, the number of units, must lie in 1..{MAX_K}, found {k}")
 
 
 def eos_id(k: int) -> int:

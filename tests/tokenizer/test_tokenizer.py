@@ -112,11 +112,50 @@ def test_missing_and_foreign_files_are_named(tokenizer, tmp_path):
         Tokenizer.load(tmp_path)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_stop_while_saving_leaves_what_was_there(tokenizer, tmp_path, monkeypatch, replaced):
+    folder = tmp_path / "tokenizer"
+    old = Tokenizer(MFCC(), tokenizer.centroids_KxD[:5])
+    if replaced:
+        old.save(folder)
+
+    def stop(path, _):
+        assert (path.parent / "centroids.safetensors").exists()
+        assert folder.exists() == replaced
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr("slm_jax.tokenizer.tokenizer.write_json", stop)
+        tokenizer.save(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer"] * replaced
+    if replaced:
+        assert Tokenizer.load(folder).fingerprint == old.fingerprint
+    tokenizer.save(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer"]
+    assert Tokenizer.load(folder).fingerprint == tokenizer.fingerprint
+
+
+def test_only_a_tokenizer_is_replaced(tokenizer, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    for taken in (tmp_path, tmp_path / "thesis.txt"):
+        with pytest.raises(InputError, match="something else than a tokenizer"):
+            tokenizer.save(taken)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_link_to_a_folder_stays_one(tokenizer, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "tokenizer").symlink_to(tmp_path / "disk")
+    tokenizer.save(tmp_path / "tokenizer")
+    assert (tmp_path / "tokenizer").is_symlink()
+    assert Tokenizer.load(tmp_path / "disk").fingerprint == tokenizer.fingerprint
+
+
 @pytest.mark.parametrize(
     "centroids", [np.zeros((3, 25)), np.zeros(26), np.zeros((0, 26)), np.full((3, 26), np.nan)]
 )
 def test_centroids_that_cannot_be_are_refused(centroids):
-    with pytest.raises(InputError, match=r"centroids|k must"):
+    with pytest.raises(InputError, match=r"centroids|k, the number of units"):
         Tokenizer(MFCC(), centroids)
 
 
@@ -140,6 +179,25 @@ def test_a_fit_depends_on_the_seed_and_not_on_the_workers_or_bad_files(tmp_path)
     assert fitted[0].fingerprint == fitted[1].fingerprint != fitted[2].fingerprint
     assert fitted[0].fit["frames"] == 125
     assert set(fitted[0].encode_file(rows[0].path).tolist()) <= set(range(8))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"k": 0}, "k, the number of units, must lie in 1..65534, found 0"),
+        ({"k": -3}, "found -3"),
+        ({"k": 65_535}, "found 65535"),
+        ({"k": 2, "sample_seconds": 0}, "sample_seconds is 0"),
+        ({"k": 2, "sample_seconds": -1.5}, "sample_seconds is -1.5"),
+        ({"k": 2, "sample_seconds": float("nan")}, "sample_seconds is nan"),
+        ({"k": 2, "sample_seconds": float("inf")}, "sample_seconds is inf"),
+        ({"k": 2, "seed": -1}, "seed is -1"),
+        ({"k": 26}, "k = 26 clusters need at least as many different frames"),
+    ],
+)
+def test_arguments_out_of_range_are_named(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        fit_tokenizer(recordings(tmp_path, 2), encoder=MFCC(), workers=1, **arguments)
 
 
 def test_nothing_to_fit_on_is_an_error(tmp_path):
