@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from slm_jax.errors import InputError
 from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, plain_tail, resample_counts
 from slm_jax.scaling.cautions import law_warnings, table_warnings
 from slm_jax.scaling.compare import compare_groups
@@ -28,12 +29,18 @@ def fit(runs: Runs, *, seed: int = 0, resamples: int = 1000, curves: Curves | No
     Args:
       runs: from `read_runs`.
       seed: of the bootstrap; the same seed gives the same laws.
-      resamples: of the bootstrap over runs.
+      resamples: of the bootstrap over runs, 1 or more; with fewer than 20 there are no intervals.
       curves: optional training curves, model name -> (flops_S, loss_S, params), losses in nats per token.
 
     Returns:
       the content of laws.json; docs/scaling.md documents it.
+
+    Raises InputError for a negative seed or fewer than one resample.
     """
+    if seed < 0:
+        raise InputError(f"seed is {seed}: give 0 or more")
+    if resamples < 1:
+        raise InputError(f"resamples is {resamples}: give 1 or more")
     groups = {
         name: _fit_group(group, np.random.default_rng([seed, number]), resamples, _own(curves, group))
         for number, (name, group) in enumerate(runs.groups().items())

@@ -6,17 +6,22 @@ import re
 
 import matplotlib
 
+from slm_jax.files import read_json, write_json
 from slm_jax.scaling.envelope import Curves
 from slm_jax.scaling.figures.accuracy import draw_accuracy_compute, draw_loss_accuracy
 from slm_jax.scaling.figures.loss import draw_isoflop, draw_loss_compute, draw_loss_law
 from slm_jax.scaling.figures.style import SETTINGS, SizeColours, write_figure
 from slm_jax.scaling.table import Runs
 
+LIST = "figures.json"
+
 
 def write_figures(
     runs: Runs, laws: dict, out_dir: str | os.PathLike, curves: Curves | None = None
 ) -> dict[str, pathlib.Path]:
     """Draws every figure the laws support and writes NAME.png (200 dpi) and NAME.svg.
+
+    figures.json lists them: what an earlier call wrote into the folder and this one does not is removed.
 
     Args:
       runs, laws: the table and what `fit` made of it.
@@ -53,4 +58,16 @@ def write_figures(
         for task in runs.tasks:
             if any((group["tasks"].get(task) or {}).get("compute") for group in laws["groups"].values()):
                 write(f"accuracy_compute_{task}", draw_accuracy_compute(groups, laws, task, colours))
+    _remove_stale(folder, set(written))
+    write_json(folder / LIST, list(written))
     return written
+
+
+def _remove_stale(folder: pathlib.Path, current: set[str]) -> None:
+    """Removes the figures of an earlier fit: they would be read as those of this one."""
+    if not (folder / LIST).exists():
+        return
+    stale = set(read_json(folder / LIST)) - current
+    for path in folder.iterdir():
+        if path.stem in stale and path.suffix in (".png", ".svg"):
+            path.unlink()
