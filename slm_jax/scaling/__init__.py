@@ -1,8 +1,8 @@
 """Scaling laws from a table of runs: fits with intervals, allocations, claims and figures.
 
 Front door: `read_runs` (a results.csv), `fit` (the laws), `format_summary` (text), `write_figures` (PNG and
-SVG), `optimum` (parameters and tokens for a budget under a law). Works on tables alone and imports no other
-room.
+SVG), `optimum` (parameters and tokens for a budget under a law), `compute_budgets` (runs of equal compute).
+Works on tables alone and imports no other room.
 """
 
 import importlib
@@ -12,29 +12,34 @@ from slm_jax.scaling.table import Runs, Task, read_runs
 
 if TYPE_CHECKING:
     from slm_jax.scaling.figures import write_figures
-    from slm_jax.scaling.formatting import format_estimate, format_size
+    from slm_jax.scaling.formatting import format_estimate, format_size, places_for_interval
     from slm_jax.scaling.frontier import optimum
+    from slm_jax.scaling.isoflop import compute_budgets
     from slm_jax.scaling.laws import fit
     from slm_jax.scaling.summary import format_summary
 
 __all__ = [
     "Runs",
     "Task",
+    "compute_budgets",
     "fit",
     "format_estimate",
     "format_size",
     "format_summary",
     "optimum",
+    "places_for_interval",
     "read_runs",
     "write_figures",
 ]
 
 _HOMES = {  # loaded when first used: jax, scipy and matplotlib take a second to import
+    "compute_budgets": "isoflop",
     "fit": "laws",
     "format_estimate": "formatting",
     "format_size": "formatting",
     "format_summary": "summary",
     "optimum": "frontier",
+    "places_for_interval": "formatting",
     "write_figures": "figures",
 }
 

@@ -1,28 +1,39 @@
 """Numbers and estimates as text, for the terminal and the figures alike."""
 
+import math
 from collections.abc import Callable
 
 from slm_jax.scaling.bootstrap import Estimate
 
 
-def format_estimate(
-    found: Estimate | None, digits: int = 3, write: Callable[[float], str] | None = None
-) -> str:
-    """`0.512 [0.431, 0.602]`, in significant digits or as `write` writes a number.
+def format_estimate(found: Estimate | None, write: Callable[[float], str] | None = None) -> str:
+    """`0.51 [0.43, 0.60]`: two digits of the interval's width, or as `write` writes a number.
 
-    The brackets say so where there is no interval.
+    The brackets say so where there is no interval; then the value has three significant digits.
     """
     if found is None:
         return "none"
-    write = write or f"{{:.{digits}g}}".format
     if found["low"] is None:
-        return f"{write(found['value'])} [no interval]"
+        return f"{(write or '{:.3g}'.format)(found['value'])} [no interval]"
+    places = places_for_interval(found["low"], found["high"])
+    write = write or ("{:.3g}" if places is None else f"{{:z.{places}f}}").format
     return f"{write(found['value'])} [{write(found['low'])}, {write(found['high'])}]"
 
 
+def places_for_interval(low: float, high: float) -> int | None:
+    """Decimal places that show two digits of an interval's width: more would be noise.
+
+    None where significant digits say more: the ends are equal, far from 1, or decades apart.
+    """
+    decades_apart = low * high > 0 and not 0.01 < low / high < 100
+    if high == low or decades_apart or max(abs(low), abs(high)) >= 1e5:
+        return None
+    return max(0, 1 - math.floor(math.log10(high - low)))
+
+
 def format_size(number: float) -> str:
-    """A count of parameters or tokens in three digits: 31.5k, 20.7M, 1.2B."""
-    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+    """A count of parameters or tokens in three digits: 31.5K, 20.7M, 1.2B."""
+    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
         if number >= 0.9995 * limit:
             return f"{number / limit:.3g}{unit}"
     return f"{number:.3g}"

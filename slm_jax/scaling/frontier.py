@@ -3,8 +3,8 @@
 import numpy as np
 
 from slm_jax.scaling.loss_law import _five, law_loss
+from slm_jax.scaling.table import FLOPS_PER_PARAMETER_AND_TOKEN
 
-FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
 SAME_BUDGET = 1.1  # runs whose compute differs by less than 10 % spent the same budget
 
 

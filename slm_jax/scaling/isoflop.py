@@ -9,15 +9,20 @@ from slm_jax.scaling.power_law import fit_lines
 MIN_SIZES = 3
 
 
-def shared_budgets(params_R: np.ndarray, flops_R: np.ndarray) -> list[np.ndarray]:
-    """Rows of each compute budget that at least three sizes share, by increasing compute."""
+def compute_budgets(flops_R: np.ndarray) -> list[np.ndarray]:
+    """Rows of each compute budget, by increasing compute: those within 10 % of the budget's least run."""
     budgets, least = [], 0.0
     for row in np.argsort(flops_R, kind="stable"):
         if flops_R[row] > least * SAME_BUDGET:
             budgets.append([])
             least = flops_R[row]
         budgets[-1].append(row)
-    return [np.array(rows) for rows in budgets if len(np.unique(params_R[rows])) >= MIN_SIZES]
+    return [np.array(rows) for rows in budgets]
+
+
+def shared_budgets(params_R: np.ndarray, flops_R: np.ndarray) -> list[np.ndarray]:
+    """Rows of each compute budget that at least three sizes share, by increasing compute."""
+    return [rows for rows in compute_budgets(flops_R) if len(np.unique(params_R[rows])) >= MIN_SIZES]
 
 
 def fit_isoflop(params_R, flops_R, loss_R, counts_BxR) -> dict | None:

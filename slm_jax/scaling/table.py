@@ -11,6 +11,7 @@ import numpy as np
 from slm_jax.errors import InputError
 
 TEXT_COLUMNS = ("model", "modality", "tokenizer")
+FLOPS_PER_PARAMETER_AND_TOKEN = 6.0  # training compute C = 6 N D
 REQUIRED_COLUMNS = ("params", "tokens", "loss")
 OPTIONAL_COLUMNS = ("unique_tokens", "flops")
 BOUND_SUFFIXES = ("_low", "_high")
@@ -105,7 +106,7 @@ def read_runs(path: str | os.PathLike) -> Runs:
         )
     text = {name: tuple((row.get(name) or "").strip() for row in rows) for name in TEXT_COLUMNS}
     numbers = {name: _positive_column(path, rows, name) for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}
-    computed_R = 6.0 * numbers["params"] * numbers["tokens"]
+    computed_R = FLOPS_PER_PARAMETER_AND_TOKEN * numbers["params"] * numbers["tokens"]
     return Runs(
         model=tuple(name or f"run {i}" for i, name in enumerate(text["model"], start=1)),
         modality=text["modality"],

@@ -6,10 +6,11 @@ import os
 import pathlib
 
 import jinja2
+import numpy as np
 
 from slm_jax.data import open_dataset
 from slm_jax.files import atomic_path, read_json, read_jsonl
-from slm_jax.scaling import Runs, read_runs
+from slm_jax.scaling import Runs, compute_budgets, read_runs
 from slm_jax.study import report_numbers as numbers
 from slm_jax.study.report_laws import describe_comparisons, describe_group
 from slm_jax.study.report_media import Clip, read_clips, read_figures
@@ -23,7 +24,6 @@ OPTIONAL_PLAN = dict.fromkeys(("seed", "command", "commit", "machine", "started"
     "versions": {},
 }
 DATASETS = ("stories", "pairs", "cloze")
-SAME_BUDGET = 1.1  # a run with more than this times the compute of the one before opens a new budget
 
 
 def write_report(study_dir: str | os.PathLike) -> pathlib.Path:
@@ -119,8 +119,9 @@ def _run_rows(study_dir: pathlib.Path, groups: dict[str, Runs]) -> list[dict]:
                 }
             )
     rows.sort(key=lambda row: (row["flops"], row["params"]))
-    for before, row in zip([None, *rows], rows, strict=False):
-        row["opens_budget"] = before is None or row["flops"] > SAME_BUDGET * before["flops"]
+    for members in compute_budgets(np.array([row["flops"] for row in rows])):
+        for i in members:
+            rows[i]["opens_budget"] = i == members[0]
     return rows
 
 

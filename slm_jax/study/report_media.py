@@ -16,9 +16,10 @@ FITS = "Lines are fits, bands their intervals; dashed parts are extrapolated."
 CAPTIONS = {  # in reading order: title, how to read it
     "loss_compute": (
         "Loss against compute",
-        "Each thin line is the training of one run, each dot its held-out loss at the end; colour is the "
-        "size of the model. Follow the thick grey envelope: the lowest loss any run had reached with that "
-        f"much compute. Ringed runs are on the frontier: none with as little compute did better. {FITS}",
+        "Each thin line is the training loss of one run, each dot its held-out loss at the end; colour is "
+        "the size of the model. Follow the thick grey envelope: the lowest training loss any run had "
+        "reached with that much compute. Ringed runs are on the frontier: none with as little compute did "
+        f"better. {FITS}",
     ),
     "isoflop": (
         "Loss at equal compute",

@@ -4,6 +4,8 @@ import functools
 import math
 from collections.abc import Callable
 
+from slm_jax.scaling import places_for_interval
+
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -91,12 +93,8 @@ def words(name: str) -> str:
 
 
 def _form_for_width(low: float, high: float) -> Callable[[float | None], str]:
-    """Places that show two digits of an interval's width; significant digits where it spans decades."""
-    spans_decades = low * high > 0 and not 0.01 < low / high < 100
-    if high == low or spans_decades or max(abs(low), abs(high)) >= 1e5:
-        return significant
-    places = max(0, 1 - math.floor(math.log10(high - low)))
-    return functools.partial(fixed, places=places)
+    places = places_for_interval(low, high)
+    return significant if places is None else functools.partial(fixed, places=places)
 
 
 def _plain(number: float, digits: int) -> str:

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from law_tables import isoflop_grid, law_loss, noisy_loss, write_table
 
+from slm_jax.errors import InputError
 from slm_jax.scaling import fit, format_summary, loss_law, read_runs, write_figures
 from slm_jax.scaling.envelope import envelope, fit_envelope
+from slm_jax.scaling.figures.loss import draw_loss_compute
+from slm_jax.scaling.figures.style import SizeColours
 from slm_jax.scaling.isoflop import fit_isoflop, shared_budgets
 from slm_jax.scaling.verdicts import judge
 
@@ -161,6 +164,46 @@ def test_figures_are_written_and_repeatable(tmp_path):
     again = write_figures(runs, laws, tmp_path / "two", curves)
     for name, path in written.items():
         assert path.with_suffix(".svg").read_bytes() == again[name].with_suffix(".svg").read_bytes()
+
+
+def test_figures_of_an_earlier_fit_do_not_stay(tmp_path):
+    runs, folder = study(tmp_path), tmp_path / "figures"
+    write_figures(runs, fit(runs, resamples=50), folder)
+    for name in ("mine.png", "loss_accuracy_mine.svg"):
+        (folder / name).touch()
+    runs = study(tmp_path, sizes=2, tasks=False)
+    write_figures(runs, fit(runs, resamples=50), folder)
+    assert {path.name for path in folder.iterdir()} == {
+        "figures.json",
+        "loss_compute.png",
+        "loss_compute.svg",
+        "mine.png",
+        "loss_accuracy_mine.svg",
+    }
+
+
+def test_the_axis_says_whose_loss_it_shows(tmp_path):
+    runs = study(tmp_path)
+    group, colours = fit(runs, resamples=50)["groups"]["all"], SizeColours(runs.params_R)
+    curves = {"run-0": (np.geomspace(1e10, 1e12, 20), np.linspace(5, 4, 20), 1e5)}
+    for given, label in ((curves, "Loss (nats per token)"), ({}, "Held-out loss (nats per token)")):
+        figure = draw_loss_compute(runs, group, colours, given)
+        assert figure.axes[0].get_ylabel() == label
+        words = {text.get_text() for text in figure.legends[0].get_texts()}
+        assert "held-out loss" in words and ("training loss" in words) == bool(given)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"resamples": 0}, "resamples is 0"),
+        ({"resamples": -5}, "resamples is -5"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_arguments_out_of_range_are_named(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        fit(study(tmp_path), **arguments)
 
 
 def test_figures_of_two_sizes(tmp_path):

@@ -137,6 +137,16 @@ def test_runs_stand_in_the_order_of_compute(original, page):
     assert places == sorted(places)
 
 
+def test_budgets_are_those_of_the_fit_and_do_not_chain(study):
+    rows = results(study)
+    for number, row in enumerate(rows):  # 1.03^3 < 1.1 < 1.03^4
+        row["flops"] = str(1e12 * 1.03**number)
+    write_results(study, rows)
+    page = page_of(study)
+    assert len(rows) == 12 and "at 3 compute budgets" in page.text
+    assert page.source.count('<tr class="next">') == 2
+
+
 def test_the_best_model_is_the_most_accurate_and_the_lowest_loss_is_named_too(study):
     rows = results(study)
     for row in rows:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from slm_jax.scaling.downstream import frontier_accuracy
-from slm_jax.scaling.figures.loss import COMPUTE, LOSS, near
+from slm_jax.scaling.figures.loss import COMPUTE, HELD_OUT_LOSS, near
 from slm_jax.scaling.figures.style import (
     LINE_COLOURS,
     POINT_MARKERS,
@@ -24,12 +24,12 @@ def draw_loss_accuracy(runs: Runs, group: dict, task: str, colours: SizeColours)
     """Accuracy of every run against its loss, with the line and the correlation."""
     found = group["tasks"][task]
     figure, axes = new_figure(
-        f"{_words(task)} against loss:  r = {format_estimate(found['correlation'], 3)}, {found['runs']} runs"
+        f"{_words(task)} against loss:  r = {format_estimate(found['correlation'])}, {found['runs']} runs"
     )
     _draw_runs(axes, runs, task, runs.loss_R, colours, POINT_MARKERS[0])
     points = found["line"]["points"]
     line = draw_law(axes, [p["loss"] for p in points], points, LINE_COLOURS[0], "least squares")
-    axes.set_xlabel(LOSS)
+    axes.set_xlabel(HELD_OUT_LOSS)
     axes.set_ylabel(f"Accuracy, {_words(task)}")
     legend(figure, [*colours.legend_handles(runs.params_R), line])
     return figure
@@ -40,9 +40,7 @@ def draw_accuracy_compute(groups: dict[str, Runs], laws: dict, task: str, colour
     fitted = {name: laws["groups"][name]["tasks"].get(task) for name in groups}
     fitted = {name: found["compute"] for name, found in fitted.items() if found and found["compute"]}
     one = next(iter(fitted.values())) if len(fitted) == 1 else None
-    title = f"{_words(task)} against compute" + (
-        f":  γ = {format_estimate(one['exponent'], 2)}" if one else ""
-    )
+    title = f"{_words(task)} against compute" + (f":  γ = {format_estimate(one['exponent'])}" if one else "")
     figure, axes = new_figure(title)
     sizes = np.concatenate([groups[name].params_R for name in fitted])
     lines = []
@@ -56,7 +54,7 @@ def draw_accuracy_compute(groups: dict[str, Runs], laws: dict, task: str, colour
         label = "power law of\nfrontier runs"
         if not one:
             lines.append(Line2D([], [], linestyle="", marker=marker, color="#444444", label=name))
-            label = f"γ = {format_estimate(fitted[name]['exponent'], 2)}"
+            label = f"γ = {format_estimate(fitted[name]['exponent'])}"
         lines.append(draw_law(axes, [p["flops"] for p in points], points, colour, label))
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 1e-3), high)

@@ -17,13 +17,15 @@ from slm_jax.scaling.figures.style import (
     spread,
 )
 from slm_jax.scaling.formatting import format_estimate
-from slm_jax.scaling.frontier import FLOPS_PER_PARAMETER_AND_TOKEN, on_frontier
+from slm_jax.scaling.frontier import on_frontier
 from slm_jax.scaling.isoflop import shared_budgets
 from slm_jax.scaling.loss_law import NAMES, law_loss
-from slm_jax.scaling.table import Runs
+from slm_jax.scaling.table import FLOPS_PER_PARAMETER_AND_TOKEN, Runs
 
 COMPUTE = "Training compute (FLOPs)"
-LOSS = "Held-out loss (nats per token)"
+LOSS = "Loss (nats per token)"
+HELD_OUT_LOSS = "Held-out loss (nats per token)"
+GREY = "#888888"
 MOST_LEGEND_BUDGETS = 6
 REACH = 10.0001  # figures extrapolate one decade
 
@@ -34,19 +36,22 @@ def near(points: list[dict], most: float) -> list[dict]:
 
 
 def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Curves) -> Figure:
-    """Loss against compute: training curves, their envelope, completed runs, and the laws of the frontier."""
+    """Loss against compute: curves of training loss and their envelope, held-out losses, and their laws."""
     law = group["compute_law"]
     title = "Loss against compute"
     if law:
-        title += f":  $L \\propto C^k$, k = {format_estimate(law['exponent'], 2)}"
+        title += f":  $L \\propto C^k$, k = {format_estimate(law['exponent'])}"
     figure, axes = new_figure(title)
     handles = colours.legend_handles(runs.params_R)
+    handles.append(Line2D([], [], linestyle="", marker="o", color=GREY, label="held-out loss"))
     for flops_S, loss_S, params in curves.values():
         axes.plot(flops_S, loss_S, color=colours(params), linewidth=0.8, alpha=0.7)
+    if curves:
+        handles.append(Line2D([], [], color=GREY, linewidth=0.8, label="training loss"))
     lowest = envelope(curves)
     if lowest:
-        axes.plot(lowest["flops_P"], lowest["loss_P"], color="#888888", linewidth=3, alpha=0.5)
-        handles.append(Line2D([], [], color="#888888", linewidth=3, alpha=0.5, label="envelope of curves"))
+        axes.plot(lowest["flops_P"], lowest["loss_P"], color=GREY, linewidth=3, alpha=0.5)
+        handles.append(Line2D([], [], color=GREY, linewidth=3, alpha=0.5, label="its envelope"))
     for flops, loss, size in zip(runs.flops_R, runs.loss_R, runs.params_R, strict=True):
         axes.plot(flops, loss, "o", color=colours(size), zorder=3)
     front_R = on_frontier(runs.flops_R, runs.loss_R)
@@ -68,7 +73,7 @@ def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Cur
     axes.set_xscale("log")
     _show_runs(axes, runs, curves)
     log_axis(axes, "x", COMPUTE, "power")
-    log_axis(axes, "y", LOSS)
+    log_axis(axes, "y", LOSS if curves else HELD_OUT_LOSS)
     legend(figure, handles, dashed=bool(law or group["frontier"]))
     return figure
 
@@ -87,7 +92,7 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
     exponent = group["isoflop"]["exponent"]
     title = "Loss at equal compute"
     if exponent:
-        title += f":  $N_{{opt}} \\propto C^a$, a = {format_estimate(exponent, 2)}"
+        title += f":  $N_{{opt}} \\propto C^a$, a = {format_estimate(exponent)}"
     figure, axes = new_figure(title)
     handles = []
     budgets = group["isoflop"]["budgets"]
@@ -109,7 +114,7 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
     if any(budget["inside"] for budget in budgets):
         handles.append(Line2D([], [], linestyle="", marker="D", color=LINE_COLOURS[1], label="minimum"))
     log_axis(axes, "x", "Parameters", "size")
-    log_axis(axes, "y", LOSS)
+    log_axis(axes, "y", HELD_OUT_LOSS)
     legend(figure, [*colours.legend_handles(runs.params_R), *handles])
     return figure
 
@@ -119,7 +124,7 @@ def draw_loss_law(runs: Runs, group: dict, colours: SizeColours) -> Figure:
     frontier = group["frontier"]
     law = {name: group["loss_law"][name]["value"] for name in NAMES}
     figure, axes = new_figure(
-        f"Compute-optimal size:  $N_{{opt}} \\propto C^a$, a = {format_estimate(frontier['a'], 2)}"
+        f"Compute-optimal size:  $N_{{opt}} \\propto C^a$, a = {format_estimate(frontier['a'])}"
     )
     points = near(frontier["points"], group["flops"]["most"])
     flops_P = np.array([point["flops"] for point in points])

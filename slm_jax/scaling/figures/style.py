@@ -93,7 +93,7 @@ def spread(count: int, most: int) -> list[int]:
 def log_axis(axes: Axes, side: str, label: str, kind: str = "plain") -> None:
     """Makes an axis logarithmic, with ticks that suit its range; call it when everything is drawn.
 
-    kind: "plain" numbers, "size" (31.5k, 20.7M), or "power" (powers of ten).
+    kind: "plain" numbers, "size" (31.5K, 20.7M), or "power" (powers of ten).
     """
     getattr(axes, f"set_{side}scale")("log")
     getattr(axes, f"set_{side}label")(label)
