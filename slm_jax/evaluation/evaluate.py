@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 from jax.sharding import Mesh
 
@@ -106,6 +107,7 @@ def evaluate(
                 "log_softmax": "float32",
                 "sums": "float64",
             },
+            "devices": _devices(run.mesh),
         },
         "model": {"run": run.directory, "name": run.name, "checkpoint_step": run.step},
         "data": {"directory": os.fspath(pairs_dir), "fingerprint": pairs.fingerprint},
@@ -129,6 +131,12 @@ def _check_tokenizer(run: Run, pairs: PairsDataset) -> None:
             f"was trained on {run.data_directory}, made with {run.tokenizer_fingerprint}; "
             "tokenize the pairs with the tokenizer of the training data"
         )
+
+
+def _devices(mesh: Mesh | None) -> str:
+    """What the model was scored on, as a run's summary writes it; without a mesh the first device."""
+    devices = jax.devices()[:1] if mesh is None else list(mesh.devices.flat)
+    return f"{len(devices)} x {devices[0].device_kind}"
 
 
 def _items(

@@ -1,5 +1,6 @@
 """From a trained run and a pairs dataset to a result file, a table and a comparison."""
 
+import jax
 import numpy as np
 import pytest
 from mean_lm import K
@@ -89,6 +90,7 @@ def test_the_result_says_where_it_comes_from(folder, result):
     assert result["tokenizer"]["fingerprint"] == dataset.tokenizer_fingerprint
     assert result["model"] == {"run": str(folder / "run"), "name": "tiny", "checkpoint_step": 60}
     assert result["settings"]["normalization"] == "mean"
+    assert result["settings"]["devices"] == f"1 x {jax.devices()[0].device_kind}"
     write_result(result, folder / "result.json")
     assert read_json(folder / "result.json") == result
 
