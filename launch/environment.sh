@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the launch scripts, from the top of the project: make_environment DIR [EXTRAS].
 
 # Makes or brings up to date the virtual environment DIR with the package (editable) and EXTRAS, as "test,parity",

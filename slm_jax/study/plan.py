@@ -60,8 +60,8 @@ def plan_grid(config: StudyConfig, *, vocab_size: int, stream_tokens: int) -> li
 def plan_budget(budget: float, laws: str | os.PathLike | None = None) -> dict:
     """What a loss law makes of `budget` FLOPs: parameters, tokens, loss at the optimum, and a decade around.
 
-    The law is the first of a laws.json that has one, or the published one. Returns {"law", "largest", "rows"},
-    where `largest` is the most FLOPs of a run it was fitted to. Raises InputError for a budget that is not
+    The law is the first of a laws.json that has one, or the published one. Returns its name as `law`, the
+    most FLOPs of a run it was fitted to as `largest`, and `rows`. Raises InputError for a budget that is not
     positive and for a file without a loss law.
     """
     if not 0 < budget < math.inf:

@@ -64,6 +64,7 @@ class MetricsLog:
         if path.exists():
             write_jsonl(path, [row for row in _whole_rows(path) if row["step"] <= step])
         self._file = path.open("a", encoding="utf-8")
+        (run_dir / "tensorboard").mkdir(exist_ok=True)
         # The writer under SummaryWriter, without its thread: a full disk is an error here and now.
         self._events = EventsWriter(os.fspath(run_dir / "tensorboard" / "events"))
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mean_lm import CONTEXT, EOS, MODEL, PAD, VOCAB_SIZE, K, MeanLM, reference_loglik
 
 from slm_jax.errors import InputError
-from slm_jax.evaluation import likelihood, score_candidates
+from slm_jax.evaluation import score_candidates
 from slm_jax.evaluation.score import bucket_length
-from slm_jax.model import Transformer, TransformerConfig, make_mesh
+from slm_jax.model import Transformer, TransformerConfig, likelihood, make_mesh
 
 IDS = {"eos": EOS, "pad": PAD, "vocab_size": VOCAB_SIZE, "context": CONTEXT}
 SMALL = TransformerConfig(vocab_size=VOCAB_SIZE, layers=1, dim=8, heads=2, mlp_multiple=8)

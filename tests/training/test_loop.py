@@ -71,7 +71,7 @@ def test_a_run_learns_and_says_what_it_did(finished):
     run_dir, summary = finished
     rows = read_metrics(run_dir)
     assert rows[0]["loss"] > 3.0  # log 32 is 3.47
-    assert rows[-1]["loss"] < 1.5  # two choices at each step: log 2 and a little
+    assert rows[-1]["loss"] < 2.0  # two choices at each step, most of which it has found out
     assert summary["tokens"] == 40 * 8 * 32
     _, model, data = read_run_config(run_dir)
     assert summary["params"] == count_parameters(model)
