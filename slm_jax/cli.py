@@ -30,7 +30,7 @@ Step by step, on your own recordings:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit code: 0, 2 for bad input, 1 when the work itself failed."""
     options, rest = _parser().parse_known_args(arguments)
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every option it sets
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every option, and of errors twice
     try:
         if rest and not options.takes_config:
             raise InputError(f"slm {options.verb}: unknown argument {rest[0]}; see slm {options.verb} --help")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 
 import jax
 import orbax.checkpoint as ocp
@@ -30,6 +31,11 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(pathlib.Path(run_dir).absolute() / FOLDER, options=options)
 
     def save(self, step: int, state: TrainState) -> None:
+        needed, free = _bytes(state), shutil.disk_usage(self._manager.directory).free
+        if free < needed:  # better said before than by every writing thread
+            raise self._unwritten(
+                f"the disk has {free / 1e6:.1f} MB left of the {needed / 1e6:.1f} MB needed"
+            )
         items = {name: ocp.args.StandardSave(value) for name, value in state._asdict().items()}
         with self._explained():
             self._manager.save(step, args=ocp.args.Composite(**items))
@@ -64,10 +70,14 @@ class Checkpoints:
         try:
             yield
         except ValueError as error:
-            raise InputError(
-                f"{self._manager.directory}: the checkpoint could not be written ({_first_line(error)}); "
-                "make room on the disk and run the same command again"
-            ) from None
+            reason = "the disk is full" if "No space left" in str(error) else _first_line(error)
+            raise self._unwritten(reason) from None
+
+    def _unwritten(self, reason: str) -> InputError:
+        return InputError(
+            f"{self._manager.directory}: the checkpoint could not be written ({reason}); make room and run the "
+            "same command again"
+        )
 
 
 def read_run_config(run_dir: str | os.PathLike) -> tuple[TrainConfig, TransformerConfig, dict]:
@@ -111,6 +121,10 @@ def _restore(manager: ocp.CheckpointManager, step: int, items: dict):
             f"{manager.directory / str(step)}: the checkpoint cannot be read ({_first_line(error)}); remove "
             "that folder to go on from the one before it"
         ) from None
+
+
+def _bytes(state: TrainState) -> int:
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(state))
 
 
 def _first_line(error: Exception) -> str:

@@ -58,6 +58,14 @@ def test_a_checkpoint_that_cannot_be_written_is_said(units, tmp_path, monkeypatc
         train(parse_config(run_config(units)), tmp_path / "run")
 
 
+def test_a_checkpoint_the_disk_has_no_room_for_is_said_before_it_is_begun(units, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(InputError, match=r"the disk has 0\.0 MB left of the 0\.1 MB needed"):
+        train(parse_config(run_config(units)), tmp_path / "run")
+    assert not [path for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()]
+
+
 def test_a_damaged_checkpoint_is_said(finished, tmp_path):
     shutil.copytree(finished[0], tmp_path / "run")
     for path in (tmp_path / "run" / "checkpoints" / "40" / "params").rglob("*"):
