@@ -75,8 +75,8 @@ class Checkpoints:
 
     def _unwritten(self, reason: str) -> InputError:
         return InputError(
-            f"{self._manager.directory}: the checkpoint could not be written ({reason}); make room and run the "
-            "same command again"
+            f"{self._manager.directory}: the checkpoint could not be written ({reason}); make room and run "
+            "the same command again"
         )
 
 
