@@ -33,7 +33,7 @@ from slm_jax.study.plan import PlannedRun, plan_grid
 from slm_jax.study.report import write_report
 from slm_jax.study.results import read_curves, write_results
 from slm_jax.tokenizer import fit_tokenizer, make_encoder
-from slm_jax.training import TrainingDiverged, check_batch, train
+from slm_jax.training import TrainConfig, TrainingDiverged, check_batch, train
 from slm_jax.versions import versions
 
 SPOKEN = {
@@ -119,22 +119,25 @@ class Study:
             if dataset.kind == PairsDataset.kind and longest > self.config.context:
                 raise InputError(
                     f"config.context is {self.config.context}, but a candidate in {dataset.directory} has "
-                    f"{longest} units; start again with a context of at least {longest}"
+                    f"{longest} units; run again with --config.context={longest} or more"
                 )
 
     def train(self) -> None:
         runs = self._plan()
-        todo = [run for run in runs if not (self.dir / "runs" / run.name / "summary.json").exists()]
-        failed, left, done, started = [], sum(map(_work, todo)), 0.0, time.monotonic()
-        for run in todo:
-            what = f"  run {runs.index(run) + 1} of {len(runs)}: {run.params:,} parameters"
-            what += f", {run.tokens:,} tokens"
-            minutes = left * (time.monotonic() - started) / done / 60 if done else None
-            print(what if minutes is None else f"{what}, about {minutes:.0f} min left", flush=True)
-            reason = self._train_one(run)
-            if reason:
-                failed.append({"name": run.name, "reason": reason})
-            done, left = done + _work(run), left - _work(run)
+        left = {run.name: _work(run) for run in runs if not (self._run_dir(run) / "summary.json").exists()}
+        failed, done, started = [], 0.0, time.monotonic()
+        for number, run in enumerate(runs, start=1):
+            if run.name in left:
+                minutes = sum(left.values()) * (time.monotonic() - started) / done / 60 if done else None
+                estimate = "" if minutes is None else f", about {minutes:.0f} min left"
+                sizes = f"{run.params:,} parameters, {run.tokens:,} tokens"
+                print(f"  run {number} of {len(runs)}: {sizes}{estimate}", flush=True)
+            try:
+                train(self._train_config(run), self._run_dir(run))  # of a finished run, checks its settings
+            except TrainingDiverged as error:
+                print(f"  {run.name} failed: {error}", file=sys.stderr, flush=True)
+                failed.append({"name": run.name, "reason": str(error)})
+            done += left.pop(run.name, 0.0)
         write_json(self.dir / "failed.json", failed)
 
     def evaluate(self) -> None:
@@ -162,17 +165,12 @@ class Study:
         write_json(self.dir / "timings.json", self.timings)
         write_report(self.dir)
 
-    def _train_one(self, run: PlannedRun) -> str | None:
-        """Trains a run; returns why it failed, which does not stop the others."""
-        config = self.config.run(
-            name=run.name, size=run.size, tokens=run.tokens, data=str(self.dir / "data" / "stories")
-        )
-        try:
-            train(config, self.dir / "runs" / run.name)
-        except TrainingDiverged as error:
-            print(f"  {run.name} failed: {error}", file=sys.stderr, flush=True)
-            return str(error)
-        return None
+    def _train_config(self, run: PlannedRun) -> TrainConfig:
+        data = str(self.dir / "data" / "stories")
+        return self.config.run(name=run.name, size=run.size, tokens=run.tokens, data=data)
+
+    def _run_dir(self, run: PlannedRun) -> pathlib.Path:
+        return self.dir / "runs" / run.name
 
     def _plan(self) -> list[PlannedRun]:
         dataset = UnitDataset(self.dir / "data" / "stories")

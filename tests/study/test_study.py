@@ -109,3 +109,10 @@ def test_a_folder_of_another_study_is_refused(study, folder, capsys):
     arguments = ["study", f"--config={folder / 'tiny.py'}", f"--workdir={study[0]}", "--config.seed=5"]
     assert cli.main(arguments) == 2
     assert "config.seed" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_finished_runs_of_another_recipe_are_refused_by_name(study, folder, capsys):
+    arguments = ["study", f"--config={folder / 'tiny.py'}", f"--workdir={study[0]}"]
+    assert cli.main([*arguments, "--config.optimizer.peak_rate=0.1"]) == 2
+    assert "optimizer.peak_rate" in capsys.readouterr().err
