@@ -35,8 +35,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-def start(folder: pathlib.Path, name: str) -> subprocess.Popen:
-    command = ["study", f"--config={folder / 'tiny.py'}", f"--workdir={folder / name}"]
+def start(folder: pathlib.Path, name: str, *settings: str) -> subprocess.Popen:
+    """`slm study` in a process of its own, with the devices a user has and not the tests' eight."""
+    command = ["study", f"--config={folder / 'tiny.py'}", f"--workdir={folder / name}", *settings]
     return subprocess.Popen(
         [sys.executable, "-m", "slm_jax", *command],
         stdout=subprocess.PIPE,
@@ -105,14 +106,22 @@ def test_a_study_killed_in_every_stage_ends_with_the_same_results(study, folder)
 
 
 @pytest.mark.slow
-def test_a_folder_of_another_study_is_refused(study, folder, capsys):
-    arguments = ["study", f"--config={folder / 'tiny.py'}", f"--workdir={study[0]}", "--config.seed=5"]
-    assert cli.main(arguments) == 2
-    assert "config.seed" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_finished_runs_of_another_recipe_are_refused_by_name(study, folder, capsys):
-    arguments = ["study", f"--config={folder / 'tiny.py'}", f"--workdir={study[0]}"]
-    assert cli.main([*arguments, "--config.optimizer.peak_rate=0.1"]) == 2
-    assert "optimizer.peak_rate" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("--config.seed=5", "another config.seed"),
+        (
+            "--config.optimizer.peak_rate=0.1",
+            "optimizer.peak_rate: 0.0005 there, 0.1 now",
+        ),  # of finished runs
+        ("--config.context=50", "run again with --config.context="),
+        ("--config.mesh.data=7", "does not fill"),
+        ("--config.tokenizer.encoder='hubert'", "encoder 'hubert' is unknown"),
+    ],
+)
+def test_a_finished_study_called_with_other_settings_is_refused(study, folder, setting, message):
+    process = start(folder, "undisturbed", setting)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 2
+    assert message in output
+    assert "Traceback" not in output
