@@ -10,7 +10,9 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from slm_jax import __version__
 from slm_jax.errors import InputError, WorkError
+from slm_jax.files import read_json
 
 DESCRIPTION = """\
 slm_jax: from raw audio to the scaling laws of speech language models.
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every option, and of errors twice
     try:
         if rest and not options.takes_config:
-            raise InputError(f"slm {options.verb}: unknown argument {rest[0]}; see slm {options.verb} --help")
+            raise InputError(f"unknown argument {rest[0]}; see slm {options.verb} --help")
         if options.takes_config:
             options.config = load_config(options.config, rest)
         options.run(options)
@@ -95,14 +97,26 @@ def _literal(text: str):
         return text
 
 
-def _can_write(path: str) -> None:
-    """Finds out before the work whether its result can be written."""
+def _check_output(path: str, field: str) -> None:
+    """Finds out before the work whether its result may be written: over nothing, or over an earlier result.
+
+    `field` is one that every result of this kind has.
+    """
     target = pathlib.Path(path)
     if target.is_dir() or not target.name:
         raise InputError(f"--out {path} is a folder; give the name of a file")
     target.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(target.parent, os.W_OK):
         raise InputError(f"--out {path}: the folder {target.parent} cannot be written to")
+    if target.exists() and not _has_field(target, field):
+        raise InputError(f"--out {path}: exists and is something else; give another name")
+
+
+def _has_field(path: pathlib.Path, field: str) -> bool:
+    try:
+        return field in read_json(path)
+    except (InputError, TypeError):
+        return False
 
 
 def _corpus(options) -> None:
@@ -139,6 +153,7 @@ def _tokenizer_fit(options) -> None:
         workers=options.workers,
     )
     tokenizer.save(options.out)
+    print(f"{options.out}: {tokenizer.k} units, {tokenizer.frame_rate} frames a second")
 
 
 def _tokenize(options) -> None:
@@ -181,9 +196,16 @@ def _train(options) -> None:
     from slm_jax.model import share_cpu_among_devices
     from slm_jax.training import parse_config, train
 
+    if "grid" in options.config:
+        raise InputError("this is a study's config; run it with slm study")
     config = parse_config(options.config)
     if options.distributed:
-        jax.distributed.initialize()
+        try:
+            jax.distributed.initialize()
+        except ValueError as error:
+            raise InputError(
+                f"--distributed: found no TPU pod, SLURM or Open MPI ({error}); leave it out for one process"
+            ) from None
     else:
         share_cpu_among_devices(config.batch_size)
     print(json.dumps(train(config, options.workdir), indent=2))
@@ -192,7 +214,7 @@ def _train(options) -> None:
 def _evaluate(options) -> None:
     from slm_jax.evaluation import evaluate, format_table, open_run, write_result
 
-    _can_write(options.out)
+    _check_output(options.out, "accuracy")
     run = open_run(options.checkpoint)
     result = evaluate(run, options.data, task=options.task, items=options.items)
     write_result(result, options.out)
@@ -203,7 +225,7 @@ def _fit(options) -> None:
     from slm_jax.files import write_json
     from slm_jax.scaling import fit, format_summary, read_runs, write_figures
 
-    _can_write(options.out)
+    _check_output(options.out, "groups")
     runs = read_runs(options.table)
     laws = fit(runs, seed=options.seed, resamples=options.resamples)
     write_json(options.out, laws)
@@ -215,6 +237,8 @@ def _fit(options) -> None:
 def _study(options) -> None:
     from slm_jax.study import run_study
 
+    if "data" in options.config:
+        raise InputError("this is the config of a run; train it with slm train")
     report = run_study(options.config, options.workdir)
     print(f"report: {report}")
 
@@ -241,6 +265,7 @@ def _at_least(least: int):
 def _parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("slm", description=DESCRIPTION, formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"slm_jax {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(name, run, help, parent=verbs, takes_config=False):

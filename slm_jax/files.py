@@ -98,3 +98,9 @@ def sha256(path: str | os.PathLike) -> str:
     """Hex digest of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_empty(directory: str | os.PathLike) -> bool:
+    """Whether a folder is missing or holds nothing but hidden files, as a killed writer leaves them."""
+    directory = pathlib.Path(directory)
+    return not directory.exists() or all(path.name.startswith(".") for path in directory.iterdir())

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -147,6 +149,42 @@ def test_speaking_a_text_and_tokenizing_it_as_pairs(units, tmp_path, capsys):
     ]
     assert slm(*command, "--out", tmp_path / "pairs") == 0
     assert "16" in capsys.readouterr().out  # 2 pairs, 2 sentences, 4 voices
+
+
+def test_nothing_is_written_over_something_else(units, config, tmp_path, capsys):
+    base = ["train", f"--config={config}", f"--config.data.path={units}"]
+    assert slm(*base, f"--workdir={units}") == 2
+    assert "holds no run" in capsys.readouterr().err
+    assert slm(*base, f"--workdir={tmp_path / 'run'}") == 0
+    assert slm("export", "--checkpoint", tmp_path / "run", "--out", tmp_path / "run") == 2
+    assert "holds something else" in capsys.readouterr().err
+    (tmp_path / "runs.csv").write_text("params,tokens,loss")
+    assert slm("fit", tmp_path / "runs.csv", "--out", tmp_path / "runs.csv") == 2
+    assert "exists and is something else" in capsys.readouterr().err
+    assert (tmp_path / "runs.csv").read_text() == "params,tokens,loss"
+
+
+def test_data_repeated_often_and_a_missing_validation_split_are_said(units, config, tmp_path, capsys):
+    base = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
+    assert slm(*base, "--config.tokens=8000", "--config.data.validation_split='other'") == 0
+    printed = capsys.readouterr()
+    assert "passes over" in printed.err
+    assert "has no split 'other'" in printed.err
+    assert json.loads(printed.out)["validation_loss"] is None
+
+
+def test_one_process_is_not_a_cluster(units, config, tmp_path):
+    base = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
+    command = [sys.executable, "-m", "slm_jax", *base, "--distributed"]  # before JAX is in use
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "slm: --distributed: found no TPU pod" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_study_is_no_run(config, tmp_path, capsys):
+    assert slm("study", f"--config={config}", f"--workdir={tmp_path / 'study'}") == 2
+    assert "slm train" in capsys.readouterr().err
 
 
 def test_a_result_that_cannot_be_written_is_found_out_before_the_work(tmp_path, capsys):

@@ -6,7 +6,7 @@ from slm_jax.study import default_study
 def get_config():
     study = default_study()
     study.name = "smoke"
-    study.title = "Do small speech language models scale? A study of a quarter of an hour"
+    study.title = "Do small speech language models scale?"
     study.corpus.stories = 5000
     study.corpus.pairs_per_phenomenon = 50
     study.corpus.cloze_items = 80

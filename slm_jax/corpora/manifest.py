@@ -43,6 +43,8 @@ def find_recordings(path: str | os.PathLike) -> list[Recording]:
         raise InputError(
             f"{path}: no such file or folder; give a manifest (.jsonl) or a folder of audio files"
         )
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        raise InputError(f"{path}: is a recording; give its folder, or a manifest (.jsonl) that lists it")
     if path.is_file():
         return read_manifest(path)
     manifest = path / MANIFEST

@@ -23,6 +23,8 @@ COLUMNS = (
 def open_dataset(directory: str | os.PathLike) -> UnitDataset | PairsDataset:
     """The unit or pairs dataset in a folder; raises InputError naming the file and the fix."""
     path = pathlib.Path(directory) / "metadata.json"
+    if not path.is_file():
+        raise InputError(f"{directory}: no dataset there; give a folder that slm tokenize made")
     readers = {reader.kind: reader for reader in (UnitDataset, PairsDataset)}
     kind = read_json(path).get("kind")
     if kind not in readers:

@@ -125,7 +125,7 @@ def write_metadata(
             )
         )
     with atomic_path(directory / INDEX) as temporary:
-        safetensors.numpy.save_file(index, temporary)
+        temporary.write_bytes(safetensors.numpy.save(index))  # save_file: readable by its owner alone
     info = tfds.core.DatasetInfo(
         builder=DatasetIdentity(
             name=name, version=tfds.core.Version(VERSION), data_dir=os.fspath(directory), module_name=""

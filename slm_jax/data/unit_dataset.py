@@ -151,6 +151,8 @@ class UnitDataset:
             raise InputError(f"{self.directory}: has no split {split!r}; it has {', '.join(self.splits)}")
 
     def _check_files(self) -> dict:
+        if not self.directory.is_dir():
+            raise InputError(f"{self.directory}: no such folder; give a dataset that slm tokenize made")
         if not (self.directory / CHECKSUMS).is_file():
             raise InputError(
                 f"{self.directory}: has no {CHECKSUMS}, so no finished dataset; make one with `slm tokenize`"

@@ -7,8 +7,11 @@ import pathlib
 import numpy as np
 import safetensors.numpy
 
+from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, write_json
 from slm_jax.model.transformer import Transformer
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 # Hugging Face's name of a layer's weight: ours, and how many of its axes are inputs (0: a vector).
 LAYER_WEIGHTS = {
@@ -53,8 +56,13 @@ def from_llama(model: Transformer, weights: dict[str, np.ndarray]) -> None:
 
 
 def save_llama(model: Transformer, directory: str | os.PathLike, *, context: int, eos: int) -> None:
-    """Writes `config.json` and `model.safetensors`, which `LlamaForCausalLM.from_pretrained` opens."""
+    """Writes `config.json` and `model.safetensors`, which `LlamaForCausalLM.from_pretrained` opens.
+
+    Raises InputError for a folder that holds something else than such a model.
+    """
     directory, config = pathlib.Path(directory), model.config
+    if directory.exists() and not {path.name for path in directory.iterdir()} <= {WEIGHTS, CONFIG}:
+        raise InputError(f"{directory}: holds something else; give a new folder for the exported model")
     description = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -74,6 +82,7 @@ def save_llama(model: Transformer, directory: str | os.PathLike, *, context: int
         "pad_token_id": config.vocab_size - 1,
         "torch_dtype": "float32",
     }
-    with atomic_path(directory / "model.safetensors") as temporary:
-        safetensors.numpy.save_file(to_llama(model), temporary, metadata={"format": "pt"})
-    write_json(directory / "config.json", description)
+    with atomic_path(directory / WEIGHTS) as temporary:
+        # save_file would make a file that its owner alone can read.
+        temporary.write_bytes(safetensors.numpy.save(to_llama(model), metadata={"format": "pt"}))
+    write_json(directory / CONFIG, description)

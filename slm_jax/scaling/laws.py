@@ -97,7 +97,7 @@ def _fit_group(runs: Runs, rng: np.random.Generator, resamples: int, curves: Cur
     exponent = fit_envelope(curves, resamples, rng)
     if exponent is None:
         absent["envelope"] = (
-            "needs training curves of two sizes or more" if curves else "no training curves given"
+            "the training curves of the sizes hardly cross" if curves else "no training curves given"
         )
     else:
         group["envelope"] = {"curves": len(curves), "exponent": exponent}

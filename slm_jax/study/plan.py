@@ -15,7 +15,7 @@ PUBLISHED_VOCABULARY = 502
 PUBLISHED_SPEECH_LAW = (
     "speech units, mHuBERT 25 Hz, K = 500 (Cuervo & Marxer 2024)",
     {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24},
-    6 * 823_179_264 * 16_499_220_000.0,  # the largest published run
+    (6 * 20_710_912 * 662_560_000.0, 6 * 823_179_264 * 16_499_220_000.0),  # of the published runs
 )
 
 
@@ -61,25 +61,25 @@ def plan_budget(budget: float, laws: str | os.PathLike | None = None) -> dict:
     """What a loss law makes of `budget` FLOPs: parameters, tokens, loss at the optimum, and a decade around.
 
     The law is the first of a laws.json that has one, or the published one. Returns its name as `law`, the
-    most FLOPs of a run it was fitted to as `largest`, and `rows`. Raises InputError for a budget that is not
-    positive and for a file without a loss law.
+    `least` and most (`largest`) FLOPs of the runs it was fitted to, and `rows`. Raises InputError for a
+    budget that is not positive and for a file without a loss law.
     """
     if not 0 < budget < math.inf:
         raise InputError(f"--budget is {budget}: give a positive number of FLOPs, as 1e17")
-    name, law, largest = PUBLISHED_SPEECH_LAW if laws is None else _first_law(laws)
+    name, law, (least, largest) = PUBLISHED_SPEECH_LAW if laws is None else _first_law(laws)
     rows = []
     for flops in (budget / 10, budget, budget * 10):
         params, tokens, loss = (float(value) for value in optimum(law, flops))
         nearest = min(SIZES, key=lambda size: abs(math.log(_params(size) / params)))
         rows.append({"flops": flops, "params": params, "tokens": tokens, "loss": loss, "size": nearest})
-    return {"law": name, "largest": largest, "rows": rows}
+    return {"law": name, "least": least, "largest": largest, "rows": rows}
 
 
 def format_plan(plan: dict) -> str:
     """The plan as a table, with the law it rests on; extrapolated rows are marked."""
     lines = [f"{'FLOPs':>9} {'parameters':>11} {'tokens':>10} {'tokens/param':>13} {'loss':>6}  nearest size"]
     for row in plan["rows"]:
-        beyond = row["flops"] > plan["largest"]
+        beyond = not plan["least"] <= row["flops"] <= plan["largest"]
         lines.append(
             f"{row['flops']:9.1e} {row['params']:11.3e} {row['tokens']:10.3e} "
             f"{row['tokens'] / row['params']:13.1f} {row['loss']:6.3f}  {row['size']}"
@@ -90,12 +90,13 @@ def format_plan(plan: dict) -> str:
     return "\n".join(lines)
 
 
-def _first_law(path: str | os.PathLike) -> tuple[str, dict[str, float], float]:
+def _first_law(path: str | os.PathLike) -> tuple[str, dict[str, float], tuple[float, float]]:
+    content = read_json(path)
     try:
-        groups = read_json(path)["groups"]
+        groups = content["groups"]
         name, group = next((name, group) for name, group in groups.items() if group["loss_law"])
         law = {name: float(group["loss_law"][name]["value"]) for name in ("E", "A", "B", "alpha", "beta")}
-        return f"{name} runs of {path}", law, float(group["flops"]["most"])
+        return f"{name} runs of {path}", law, (float(group["flops"]["least"]), float(group["flops"]["most"]))
     except (StopIteration, KeyError, TypeError, AttributeError, ValueError):
         raise InputError(
             f"{path}: holds no loss law; make one with slm fit on a table that supports it"

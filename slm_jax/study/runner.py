@@ -26,14 +26,14 @@ from slm_jax.data import (
 )
 from slm_jax.errors import InputError
 from slm_jax.evaluation import evaluate, open_run, write_result
-from slm_jax.files import read_json, write_json
+from slm_jax.files import is_empty, read_json, write_json
 from slm_jax.model import make_mesh, share_cpu_among_devices
 from slm_jax.study.config import StudyConfig, parse_study
 from slm_jax.study.plan import PlannedRun, plan_grid
 from slm_jax.study.report import write_report
 from slm_jax.study.results import read_curves, write_results
 from slm_jax.tokenizer import fit_tokenizer, make_encoder
-from slm_jax.training import TrainConfig, TrainingDiverged, check_batch, train
+from slm_jax.training import TrainConfig, TrainingDiverged, check_batch, differences, train
 from slm_jax.versions import versions
 
 SPOKEN = {
@@ -71,6 +71,7 @@ class Study:
         # Found out now, and not after the speech is made.
         make_encoder(self.config.tokenizer.encoder, {"frame_rate": self.config.tokenizer.frame_rate})
         check_batch(self.config.batch_size, make_mesh(dataclasses.asdict(self.config.mesh)))
+        plan_grid(self.config, vocab_size=self.config.tokenizer.units + 2, stream_tokens=sys.maxsize)
         self._claim()
         stages = {
             "Writing stories and minimal pairs": self.write_text,
@@ -204,12 +205,15 @@ class Study:
         plan = {"runs": [], "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
         if path.exists():
             plan = read_json(path)
-            changed = [name for name in DECIDES_SPEECH if plan["config"].get(name) != config[name]]
+            before, now = ({name: made[name] for name in DECIDES_SPEECH} for made in (plan["config"], config))
+            changed = differences(before, now)
             if changed:
                 raise InputError(
-                    f"{path}: this folder holds a study with another config.{changed[0]}; give another "
-                    "--workdir, or remove the folder to start over"
+                    f"{path}: this folder holds a study of other speech ({', '.join(changed)}); give "
+                    "another --workdir, or remove the folder to start over"
                 )
+        elif not is_empty(self.dir):
+            raise InputError(f"{self.dir}: is not empty and holds no study; give another --workdir")
         plan |= {
             "name": self.config.name,
             "title": self.config.title,

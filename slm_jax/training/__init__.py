@@ -13,7 +13,7 @@ from slm_jax.training.config import (
     parse_dataclass,
 )
 from slm_jax.training.heldout import HeldoutLoss, heldout_loss
-from slm_jax.training.loop import TrainingDiverged, check_batch, train
+from slm_jax.training.loop import TrainingDiverged, check_batch, differences, train
 from slm_jax.training.metrics import read_metrics, training_flops
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "check_batch",
     "default_config",
     "defaults_of",
+    "differences",
     "heldout_loss",
     "load_model",
     "parse_config",

@@ -83,6 +83,8 @@ class Checkpoints:
 def read_run_config(run_dir: str | os.PathLike) -> tuple[TrainConfig, TransformerConfig, dict]:
     """The configs a run was started with, and the fingerprints of its data and tokenizer."""
     path = pathlib.Path(run_dir) / CONFIG
+    if not path.exists():
+        raise InputError(f"{run_dir}: is not a folder made by slm train (it has no {CONFIG})")
     content = read_json(path)
     try:
         return parse_config(content["train"]), TransformerConfig(**content["model"]), content["data"]

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import sys
 import time
 
 import jax
@@ -13,7 +14,7 @@ from jax.sharding import Mesh
 
 from slm_jax.data import UnitDataset, Windows, training_batches
 from slm_jax.errors import InputError, WorkError
-from slm_jax.files import read_json, write_json
+from slm_jax.files import is_empty, read_json, write_json
 from slm_jax.model import Transformer, TransformerConfig, count_parameters, make_mesh
 from slm_jax.progress import progress
 from slm_jax.training.checkpoints import CONFIG, Checkpoints
@@ -25,6 +26,7 @@ from slm_jax.training.step import Metrics, Program, TrainState, program
 from slm_jax.versions import versions
 
 SUMMARY = "summary.json"
+MANY_EPOCHS = 4
 # Settings that do not decide the losses of a run, but for rounding: it may go on with others.
 FREE = tuple(
     f"train.{name}"
@@ -55,6 +57,7 @@ def train(config: TrainConfig, run_dir: str | os.PathLike) -> dict:
     if (run_dir / SUMMARY).exists():
         return read_json(run_dir / SUMMARY)
 
+    _warn_of_data(config, windows)
     compiled = program(model, config.optimizer, mesh)
     with Checkpoints(run_dir, config.keep_checkpoints) as checkpoints:
         first_step, state = checkpoints.restore(compiled) or (0, compiled.initialize(config.seed))
@@ -130,11 +133,12 @@ def _columns(metrics: list[Metrics]) -> dict[str, list]:
 
 
 def _check_finite(means: dict[str, float], step: int, checkpoints: Checkpoints) -> None:
+    last = checkpoints.latest_step
     for name, value in means.items():
         if not np.isfinite(value):
             raise TrainingDiverged(
-                f"the {name} is {value} at or just before step {step}; the last good checkpoint is of step "
-                f"{checkpoints.latest_step or 'none'}; lower config.optimizer.peak_rate or .clip"
+                f"the {name} is {value} at or just before step {step}; the last good checkpoint is "
+                f"{'none yet' if last is None else f'of step {last}'}; lower optimizer.peak_rate or .clip"
             )
 
 
@@ -154,6 +158,22 @@ def _summarize(config: TrainConfig, model: TransformerConfig, windows: Windows, 
         "mfu": model_flops_utilization(model, params, config.context, speed),
         "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     }
+
+
+def _warn_of_data(config: TrainConfig, windows: Windows) -> None:
+    epochs = config.tokens / windows.tokens
+    if epochs > MANY_EPOCHS:
+        print(
+            f"warning: {epochs:.0f} passes over {windows.tokens:,} tokens; beyond {MANY_EPOCHS}, repeated "
+            "tokens teach ever less (Muennighoff et al. 2023): use more audio or fewer config.tokens",
+            file=sys.stderr,
+        )
+    if config.data.validation_split not in windows.dataset.splits:
+        print(
+            f"warning: {config.data.path} has no split {config.data.validation_split!r}, so there will be no "
+            "validation loss: use more audio, or give recordings a split in their manifest",
+            file=sys.stderr,
+        )
 
 
 def check_batch(batch_size: int, mesh: Mesh) -> None:
@@ -182,22 +202,25 @@ def _claim(
     }
     path = run_dir / CONFIG
     if path.exists():
-        changed = [change for change in _differences(read_json(path), content) if not change.startswith(FREE)]
+        changed = [change for change in differences(read_json(path), content) if not change.startswith(FREE)]
         if changed:
             raise InputError(
                 f"{path}: this folder holds a run with other settings ({', '.join(changed)}); "
                 "give another --workdir, or remove the folder to start over"
             )
+    elif jax.process_index() == 0 and not is_empty(run_dir):
+        raise InputError(f"{run_dir}: is not empty and holds no run; give another --workdir")
     if jax.process_index() == 0:
         write_json(path, content)
 
 
-def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+    """What changed from one nested config to another, a sentence a field."""
     changed = []
     for key in old.keys() | new.keys():
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
-            changed += _differences(before, after, f"{prefix}{key}.")
+            changed += differences(before, after, f"{prefix}{key}.")
         elif before != after:
             changed.append(f"{prefix}{key}: {before!r} there, {after!r} now")
     return sorted(changed)

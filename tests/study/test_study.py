@@ -109,7 +109,7 @@ def test_a_study_killed_in_every_stage_ends_with_the_same_results(study, folder)
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("--config.seed=5", "another config.seed"),
+        ("--config.seed=5", "seed: 0 there, 5 now"),
         (
             "--config.optimizer.peak_rate=0.1",
             "optimizer.peak_rate: 0.0005 there, 0.1 now",
