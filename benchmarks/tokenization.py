@@ -32,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         corpora.write_corpus(
-            folder / "text", stories=options.stories, pairs_per_phenomenon=1, cloze_items=1, seed=0
+            folder / "text", stories=options.stories, pairs_per_phenomenon=1, cloze_items=0, seed=0
         )
         utterances = corpora.story_utterances(folder / "text")
         speaking = seconds_of(lambda: corpora.speak(utterances, folder / "speech"))
