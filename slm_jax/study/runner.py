@@ -33,7 +33,7 @@ from slm_jax.study.plan import PlannedRun, plan_grid
 from slm_jax.study.report import write_report
 from slm_jax.study.results import read_curves, write_results
 from slm_jax.tokenizer import fit_tokenizer, make_encoder
-from slm_jax.training import TrainConfig, TrainingDiverged, check_batch, differences, train
+from slm_jax.training import TrainingDiverged, check_batch, differences, train
 from slm_jax.versions import versions
 
 SPOKEN = {
@@ -72,7 +72,7 @@ class Study:
         make_encoder(self.config.tokenizer.encoder, {"frame_rate": self.config.tokenizer.frame_rate})
         check_batch(self.config.batch_size, make_mesh(dataclasses.asdict(self.config.mesh)))
         plan_grid(self.config, vocab_size=self.config.tokenizer.units + 2, stream_tokens=sys.maxsize)
-        self._claim()
+        self.plan = self._claim()
         stages = {
             "Writing stories and minimal pairs": self.write_text,
             "Speaking them": self.speak,
@@ -124,21 +124,24 @@ class Study:
                 )
 
     def train(self) -> None:
-        runs = self._plan()
-        left = {run.name: _work(run) for run in runs if not (self._run_dir(run) / "summary.json").exists()}
-        failed, done, started = [], 0.0, time.monotonic()
-        for number, run in enumerate(runs, start=1):
-            if run.name in left:
-                minutes = sum(left.values()) * (time.monotonic() - started) / done / 60 if done else None
-                estimate = "" if minutes is None else f", about {minutes:.0f} min left"
-                sizes = f"{run.params:,} parameters, {run.tokens:,} tokens"
-                print(f"  run {number} of {len(runs)}: {sizes}{estimate}", flush=True)
+        runs = self._grid()
+        todo = [run for run in runs if not (self._run_dir(run) / "summary.json").exists()]
+        for run in runs:
+            if run not in todo:
+                self._train_one(run)  # checks that it was made with these settings
+        write_json(self.dir / "plan.json", self.plan | {"runs": [dataclasses.asdict(run) for run in runs]})
+        failed, left, done, started = [], sum(map(_work, todo)), 0.0, time.monotonic()
+        for run in todo:
+            minutes = left * (time.monotonic() - started) / done / 60 if done else None
+            estimate = "" if minutes is None else f", about {minutes:.0f} min left"
+            sizes = f"{run.params:,} parameters, {run.tokens:,} tokens"
+            print(f"  run {runs.index(run) + 1} of {len(runs)}: {sizes}{estimate}", flush=True)
             try:
-                train(self._train_config(run), self._run_dir(run))  # of a finished run, checks its settings
+                self._train_one(run)
             except TrainingDiverged as error:
                 print(f"  {run.name} failed: {error}", file=sys.stderr, flush=True)
                 failed.append({"name": run.name, "reason": str(error)})
-            done += left.pop(run.name, 0.0)
+            done, left = done + _work(run), left - _work(run)
         write_json(self.dir / "failed.json", failed)
 
     def evaluate(self) -> None:
@@ -166,20 +169,17 @@ class Study:
         write_json(self.dir / "timings.json", self.timings)
         write_report(self.dir)
 
-    def _train_config(self, run: PlannedRun) -> TrainConfig:
+    def _train_one(self, run: PlannedRun) -> None:
         data = str(self.dir / "data" / "stories")
-        return self.config.run(name=run.name, size=run.size, tokens=run.tokens, data=data)
+        train(self.config.run(name=run.name, size=run.size, tokens=run.tokens, data=data), self._run_dir(run))
 
     def _run_dir(self, run: PlannedRun) -> pathlib.Path:
         return self.dir / "runs" / run.name
 
-    def _plan(self) -> list[PlannedRun]:
+    def _grid(self) -> list[PlannedRun]:
         dataset = UnitDataset(self.dir / "data" / "stories")
         windows = Windows(dataset, "train", self.config.context)
-        runs = plan_grid(self.config, vocab_size=dataset.vocab_size, stream_tokens=windows.tokens)
-        plan = read_json(self.dir / "plan.json")
-        write_json(self.dir / "plan.json", plan | {"runs": [dataclasses.asdict(run) for run in runs]})
-        return runs
+        return plan_grid(self.config, vocab_size=dataset.vocab_size, stream_tokens=windows.tokens)
 
     def _finished(self) -> list[pathlib.Path]:
         """Folders of the runs that trained to the end, in the order of the plan."""
@@ -195,17 +195,19 @@ class Study:
         config = self.config.tokenizer
         return f"{config.encoder}-{config.frame_rate}hz-k{config.units}"
 
-    def _claim(self) -> None:
-        """Writes plan.json, after a check that the folder holds this study's speech.
+    def _claim(self) -> dict:
+        """What plan.json is to say, after a check that the folder is free or holds this study's speech.
 
-        Other settings may change: a run made with other ones is refused where it would go on.
+        Other settings may change, so that a plan already there is only replaced when its finished runs were
+        found to be of these settings.
         """
         path = self.dir / "plan.json"
         config = json.loads(json.dumps(dataclasses.asdict(self.config)))  # as it comes back from the file
-        plan = {"runs": [], "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
-        if path.exists():
-            plan = read_json(path)
-            before, now = ({name: made[name] for name in DECIDES_SPEECH} for made in (plan["config"], config))
+        found = read_json(path) if path.exists() else None
+        if found:
+            before, now = (
+                {name: made[name] for name in DECIDES_SPEECH} for made in (found["config"], config)
+            )
             changed = differences(before, now)
             if changed:
                 raise InputError(
@@ -214,17 +216,21 @@ class Study:
                 )
         elif not is_empty(self.dir):
             raise InputError(f"{self.dir}: is not empty and holds no study; give another --workdir")
-        plan |= {
+        plan = {
             "name": self.config.name,
             "title": self.config.title,
             "config": config,
+            "runs": [],
             "seed": self.config.seed,
             "versions": versions(),
             "command": shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
             "commit": _commit(),
             "machine": f"{available_cores()} cores, {platform.machine()}, {platform.system()}",
+            "started": found["started"] if found else _now(),
         }
-        write_json(path, plan)
+        if not found:
+            write_json(path, plan)
+        return plan
 
     def _timed(self, title: str, stage: Callable[[], None]) -> None:
         """Runs a stage and adds to its time; a stage that was killed is not counted."""
@@ -234,6 +240,10 @@ class Study:
         finally:
             self.timings[title] = round(self.timings.get(title, 0.0) + time.monotonic() - started, 1)
             write_json(self.dir / "timings.json", self.timings)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _work(run: PlannedRun) -> float:
