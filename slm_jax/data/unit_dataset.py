@@ -21,7 +21,7 @@ from slm_jax.tokenizer import fingerprint, read_config
 READER_OPTIONS = "readahead_buffer_size:0,max_parallelism:0"
 OPEN_SHARDS = 256  # below the usual limit of 1024 open files
 EXAMPLES_PER_READ = 256
-FIX = "copy the dataset again, or remove the folder and encode the recordings again"
+FIX = "copy the dataset again, or remove the folder and encode it again (`slm tokenize`, or the study)"
 
 
 class UnitDataset:

@@ -150,8 +150,8 @@ def test_a_changed_small_file_is_named_at_opening(unit_dir, file):
 
 
 def test_what_is_no_dataset_is_refused(tmp_path, unit_dir):
-    for folder in (tmp_path / "absent", tmp_path):
-        with pytest.raises(InputError, match="no finished dataset"):
+    for folder, problem in ((tmp_path / "absent", "no such folder"), (tmp_path, "no finished dataset")):
+        with pytest.raises(InputError, match=problem):
             UnitDataset(folder)
     with pytest.raises(InputError, match="holds 'units', but 'pairs'"):
         PairsDataset(unit_dir)
