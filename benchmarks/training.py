@@ -12,7 +12,14 @@ import time
 import jax
 import numpy as np
 
-from slm_jax.model import SIZES, TransformerConfig, count_parameters, make_mesh, share_cpu_among_devices
+from slm_jax.model import (
+    SIZES,
+    TransformerConfig,
+    count_parameters,
+    llama_config,
+    make_mesh,
+    share_cpu_among_devices,
+)
 from slm_jax.training import OptimizerConfig
 from slm_jax.training.step import program
 from slm_jax.versions import versions
@@ -51,17 +58,8 @@ def pytorchs(config: TransformerConfig, tokens_BxT: np.ndarray):
     import transformers
 
     torch.set_num_threads(os.cpu_count())
-    model = transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=config.vocab_size,
-            hidden_size=config.dim,
-            intermediate_size=config.mlp_dim,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            tie_word_embeddings=True,
-            use_cache=False,
-        )
-    )
+    llama = transformers.LlamaConfig(**llama_config(config), use_cache=False)
+    model = transformers.LlamaForCausalLM(llama)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.95), weight_decay=0.1)
     inputs, targets = torch.tensor(tokens_BxT[:, :-1]), torch.tensor(tokens_BxT[:, 1:], dtype=torch.long)
 

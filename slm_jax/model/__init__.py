@@ -2,7 +2,7 @@
 
 from slm_jax.model.config import SIZES, TransformerConfig
 from slm_jax.model.likelihood import default_batch_tokens, next_token_loglik, row_multiple
-from slm_jax.model.llama import from_llama, save_llama, to_llama
+from slm_jax.model.llama import from_llama, llama_config, save_llama, to_llama
 from slm_jax.model.sharding import (
     MESH_AXES,
     batch_sharding,
@@ -21,6 +21,7 @@ __all__ = [
     "count_parameters",
     "default_batch_tokens",
     "from_llama",
+    "llama_config",
     "make_mesh",
     "next_token_loglik",
     "parameter_shardings",

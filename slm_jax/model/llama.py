@@ -9,6 +9,7 @@ import safetensors.numpy
 
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, write_json
+from slm_jax.model.config import TransformerConfig
 from slm_jax.model.transformer import Transformer
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -55,15 +56,9 @@ def from_llama(model: Transformer, weights: dict[str, np.ndarray]) -> None:
         variable[...] = stacked.reshape(variable.shape).astype(np.float32)
 
 
-def save_llama(model: Transformer, directory: str | os.PathLike, *, context: int, eos: int) -> None:
-    """Writes `config.json` and `model.safetensors`, which `LlamaForCausalLM.from_pretrained` opens.
-
-    Raises InputError for a folder that holds something else than such a model.
-    """
-    directory, config = pathlib.Path(directory), model.config
-    if directory.exists() and not {path.name for path in directory.iterdir()} <= {WEIGHTS, CONFIG}:
-        raise InputError(f"{directory}: holds something else; give a new folder for the exported model")
-    description = {
+def llama_config(config: TransformerConfig) -> dict:
+    """The same model in the fields of transformers' `LlamaConfig`."""
+    return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "vocab_size": config.vocab_size,
@@ -72,16 +67,24 @@ def save_llama(model: Transformer, directory: str | os.PathLike, *, context: int
         "num_hidden_layers": config.layers,
         "num_attention_heads": config.heads,
         "num_key_value_heads": config.heads,
-        "max_position_embeddings": context,
         "rms_norm_eps": config.norm_eps,
         "rope_theta": config.rope_theta,
         "hidden_act": "silu",
         "tie_word_embeddings": True,
-        "bos_token_id": eos,
-        "eos_token_id": eos,
-        "pad_token_id": config.vocab_size - 1,
         "torch_dtype": "float32",
     }
+
+
+def save_llama(model: Transformer, directory: str | os.PathLike, *, context: int, eos: int) -> None:
+    """Writes `config.json` and `model.safetensors`, which `LlamaForCausalLM.from_pretrained` opens.
+
+    Raises InputError for a folder that holds something else than such a model.
+    """
+    directory = pathlib.Path(directory)
+    if directory.exists() and not {path.name for path in directory.iterdir()} <= {WEIGHTS, CONFIG}:
+        raise InputError(f"{directory}: holds something else; give a new folder for the exported model")
+    tokens = {"bos_token_id": eos, "eos_token_id": eos, "pad_token_id": model.config.vocab_size - 1}
+    description = llama_config(model.config) | tokens | {"max_position_embeddings": context}
     with atomic_path(directory / WEIGHTS) as temporary:
         # save_file would make a file that its owner alone can read.
         temporary.write_bytes(safetensors.numpy.save(to_llama(model), metadata={"format": "pt"}))

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,13 +71,14 @@ def test_logits_equal_transformers_live(size):
 
 def test_an_exported_folder_opens_in_transformers(tmp_path):
     transformers, torch = pytest.importorskip("transformers"), pytest.importorskip("torch")
-    model = Transformer(CONFIG, nnx.Rngs(5))
+    config = dataclasses.replace(CONFIG, rope_theta=500.0, norm_eps=1e-3)  # not the defaults over there
+    model = model_with(config, random_weights(config, seed=5))
     save_llama(model, tmp_path / "hf", context=64, eos=27)
     reference = transformers.LlamaForCausalLM.from_pretrained(tmp_path / "hf")
     tokens_BxL = np.random.default_rng(6).integers(29, size=(2, 40))
     with torch.no_grad():
         expected = reference(torch.tensor(tokens_BxL)).logits.numpy()
-    np.testing.assert_allclose(model(tokens_BxL), expected, atol=1e-5)
+    np.testing.assert_allclose(model(tokens_BxL), expected, atol=1e-4)
 
 
 def test_weights_survive_the_llama_layout():

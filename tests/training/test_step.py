@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from slm_jax.model import TransformerConfig, make_mesh, to_llama
+from slm_jax.model import TransformerConfig, llama_config, make_mesh, to_llama
 from slm_jax.training import OptimizerConfig
 from slm_jax.training.step import TrainState, program
 
@@ -116,17 +116,7 @@ def test_updates_equal_pytorchs_adamw_on_transformers_llama():
     compiled = program(MODEL, OPTIMIZER, make_mesh(devices=jax.devices()[:1]))
     state = compiled.initialize(0)
     weights = to_llama(compiled.model_of(state))
-    reference = transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=40,
-            hidden_size=24,
-            intermediate_size=MODEL.mlp_dim,
-            num_hidden_layers=2,
-            num_attention_heads=3,
-            rms_norm_eps=MODEL.norm_eps,
-            tie_word_embeddings=True,
-        )
-    )
+    reference = transformers.LlamaForCausalLM(transformers.LlamaConfig(**llama_config(MODEL)))
     reference.load_state_dict({n: torch.tensor(w) for n, w in weights.items()}, strict=False)
     decayed = [p for p in reference.parameters() if p.ndim >= 2]
     others = [p for p in reference.parameters() if p.ndim < 2]
