@@ -19,7 +19,9 @@ KNOWN_KEYS = frozenset({"audio", "id", "speaker", "source", "split", "text"})
 
 @dataclass(frozen=True)
 class Recording:
-    """One audio file of a corpus; `fields` holds whatever else its manifest says."""
+    """Speech of one speaker: an audio file, or `seconds` of it from `start` on (s; None: from its beginning,
+    to its end). `fields` holds whatever else its manifest says.
+    """
 
     id: str
     path: pathlib.Path
@@ -27,6 +29,8 @@ class Recording:
     source: str
     split: str | None = None
     text: str | None = None
+    start: float | None = None
+    seconds: float | None = None
     fields: dict = field(default_factory=dict)
 
 

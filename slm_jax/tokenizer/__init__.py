@@ -3,8 +3,9 @@
 from slm_jax.tokenizer.audio import AudioError, load_audio
 from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder
 from slm_jax.tokenizer.fit import fit_tokenizer
+from slm_jax.tokenizer.folder import copy_tokenizer, fingerprint, read_config
 from slm_jax.tokenizer.mfcc import MFCC
-from slm_jax.tokenizer.tokenizer import Tokenizer, copy_tokenizer, fingerprint, read_config
+from slm_jax.tokenizer.tokenizer import Tokenizer
 from slm_jax.tokenizer.workers import parallel_map
 
 __all__ = [
