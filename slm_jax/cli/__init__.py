@@ -1,0 +1,68 @@
+"""The `slm` command: each verb is a thin function of one room, imported only when it is called."""
+
+import argparse
+import errno
+import logging
+import sys
+from collections.abc import Sequence
+
+from slm_jax import __version__
+from slm_jax.cli import datasets, laws, models, speech, tokenizers
+from slm_jax.cli.arguments import Verbs
+from slm_jax.cli.config import load_config
+from slm_jax.errors import InputError, WorkError
+
+DESCRIPTION = """\
+slm_jax: from raw audio to the scaling laws of speech language models.
+
+A whole miniature study on this computer, nothing downloaded:
+  slm study --config=configs/studies/smoke.py --workdir=runs/smoke
+
+Step by step, on your own recordings:
+  slm tokenizer fit --audio recordings/ --out tokenizer/
+  slm tokenize --audio recordings/ --tokenizer tokenizer/ --out units/
+  slm train --config=configs/cpu_small.py --config.data.path=units/ --workdir=runs/first
+  slm evaluate --checkpoint runs/first --data pairs/ --task minimal_pairs --out scores.json
+  slm fit results.csv --out laws.json
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb; returns the exit code: 0, 2 for bad input, 1 when the work itself failed."""
+    options, rest = _parser().parse_known_args(arguments)
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every option, and of errors twice
+    try:
+        if rest and not options.takes_config:
+            raise InputError(f"unknown argument {rest[0]}; see slm {options.verb} --help")
+        if options.takes_config:
+            options.config = load_config(options.config, rest)
+        options.run(options)
+    except InputError as error:
+        return _fail(2, str(error))
+    except WorkError as error:
+        return _fail(1, str(error))
+    except OSError as error:
+        where = error.filename or "a file"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _fail(2, f"{where}: the disk is full; free some space and run the same command again")
+        if error.filename is None:
+            raise
+        return _fail(2, f"{where}: {error.strerror}")
+    except KeyboardInterrupt:
+        return _fail(130, "stopped; run the same command again to go on")
+    return 0
+
+
+def _fail(code: int, message: str) -> int:
+    print(f"slm: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("slm", description=DESCRIPTION, formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"slm_jax {__version__}")
+    verbs = Verbs(parser)
+    for stage in (speech, tokenizers, datasets, models, laws):
+        stage.add_verbs(verbs)
+    return parser

@@ -1,0 +1,75 @@
+"""What the verbs' arguments have in common."""
+
+import argparse
+import os
+import pathlib
+
+from slm_jax.errors import InputError
+from slm_jax.files import read_json
+
+
+class Verbs:
+    """The verbs of a parser: `add` one, or a `group` of actions such as those of `slm dataset`."""
+
+    def __init__(self, parser: argparse.ArgumentParser, dest: str = "verb"):
+        self._parsers = parser.add_subparsers(dest=dest, required=True, metavar=dest.upper())
+
+    def add(self, name: str, run, help: str, *, takes_config: bool = False) -> argparse.ArgumentParser:
+        """The parser of a verb; `run` is called with what it parsed."""
+        parser = self._parsers.add_parser(name, help=help, description=help)
+        parser.set_defaults(run=run, takes_config=takes_config)
+        return parser
+
+    def group(self, name: str, help: str) -> "Verbs":
+        """The actions of a verb that has several."""
+        return Verbs(self._parsers.add_parser(name, help=help, description=help), "action")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers", type=at_least(1), metavar="N", help="processes to use (default: one a core)"
+    )
+
+
+def add_config(parser: argparse.ArgumentParser, example: str) -> None:
+    parser.epilog = (
+        "any field is set with --config.field=value; --config.field.subfield=value for nested ones"
+    )
+    parser.add_argument(
+        "--config", required=True, metavar="FILE", help=f"a Python file with get_config(), as {example}"
+    )
+    parser.add_argument(
+        "--workdir", required=True, metavar="DIR", help="where everything goes; the same again resumes"
+    )
+
+
+def at_least(least: int):
+    def whole_number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    return whole_number
+
+
+def check_output(path: str, field: str) -> None:
+    """Finds out before the work whether its result may be written: over nothing, or over an earlier result.
+
+    `field` is one that every result of this kind has.
+    """
+    target = pathlib.Path(path)
+    if target.is_dir() or not target.name:
+        raise InputError(f"--out {path} is a folder; give the name of a file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"--out {path}: the folder {target.parent} cannot be written to")
+    if target.exists() and not _has_field(target, field):
+        raise InputError(f"--out {path}: exists and is something else; give another name")
+
+
+def _has_field(path: pathlib.Path, field: str) -> bool:
+    try:
+        return field in read_json(path)
+    except (InputError, TypeError):
+        return False

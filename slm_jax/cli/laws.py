@@ -1,0 +1,40 @@
+"""Verbs that fit laws and run whole studies."""
+
+from slm_jax.cli.arguments import Verbs, add_config, at_least, check_output
+from slm_jax.errors import InputError
+
+
+def add_verbs(verbs: Verbs) -> None:
+    sub = verbs.add("fit", _fit, "fit the scaling laws to a table with columns params, tokens, loss")
+    sub.add_argument("table", metavar="CSV")
+    sub.add_argument("--out", required=True, metavar="FILE", help="the laws as JSON")
+    sub.add_argument("--figures", metavar="DIR", help="also draw the figures there")
+    sub.add_argument("--resamples", type=at_least(1), default=1000, help="bootstrap resamples (default 1000)")
+    sub.add_argument("--seed", type=at_least(0), default=0)
+
+    sub = verbs.add(
+        "study", _study, "everything: corpus, units, a grid of runs, scores, laws, report", takes_config=True
+    )
+    add_config(sub, "configs/studies/smoke.py")
+
+
+def _fit(options) -> None:
+    from slm_jax.files import write_json
+    from slm_jax.scaling import fit, format_summary, read_runs, write_figures
+
+    check_output(options.out, "groups")
+    runs = read_runs(options.table)
+    laws = fit(runs, seed=options.seed, resamples=options.resamples)
+    write_json(options.out, laws)
+    if options.figures:
+        write_figures(runs, laws, options.figures)
+    print(format_summary(laws))
+
+
+def _study(options) -> None:
+    from slm_jax.study import run_study
+
+    if "data" in options.config:
+        raise InputError("this is the config of a run; train it with slm train")
+    report = run_study(options.config, options.workdir)
+    print(f"report: {report}")

@@ -1,0 +1,79 @@
+"""Verbs that plan, train, evaluate and export models."""
+
+from slm_jax.cli.arguments import Verbs, add_config, check_output
+from slm_jax.errors import InputError
+
+
+def add_verbs(verbs: Verbs) -> None:
+    sub = verbs.add("plan", _plan, "model sizes and tokens for a compute budget")
+    sub.add_argument("--budget", required=True, type=float, metavar="FLOPS", help="training compute, as 1e17")
+    sub.add_argument(
+        "--laws", metavar="FILE", help="laws.json of a fit (default: the published law for speech units)"
+    )
+
+    sub = verbs.add("train", _train, "pre-train a model on a unit dataset", takes_config=True)
+    add_config(sub, "configs/cpu_small.py")
+    sub.add_argument(
+        "--distributed", action="store_true", help="this is one process of several (TPU pod, SLURM, Open MPI)"
+    )
+
+    sub = verbs.add("evaluate", _evaluate, "score a trained model on minimal pairs")
+    sub.add_argument("--checkpoint", required=True, metavar="RUN", help="a folder made by slm train")
+    sub.add_argument("--data", required=True, metavar="PAIRS", help="a pairs dataset made by slm tokenize")
+    sub.add_argument(
+        "--task", default="minimal_pairs", help="name of the task in the result (default minimal_pairs)"
+    )
+    sub.add_argument("--out", required=True, metavar="FILE", help="the result as JSON")
+    sub.add_argument("--items", action="store_true", help="list every question's scores in the result")
+
+    sub = verbs.add("export", _export, "write a trained model in Hugging Face's Llama format")
+    sub.add_argument("--checkpoint", required=True, metavar="RUN")
+    sub.add_argument("--out", required=True, metavar="DIR")
+
+
+def _plan(options) -> None:
+    from slm_jax.study import format_plan, plan_budget
+
+    print(format_plan(plan_budget(options.budget, laws=options.laws)))
+
+
+def _train(options) -> None:
+    import json
+
+    import jax
+
+    from slm_jax.model import share_cpu_among_devices
+    from slm_jax.training import parse_config, train
+
+    if "grid" in options.config:
+        raise InputError("this is a study's config; run it with slm study")
+    config = parse_config(options.config)
+    if options.distributed:
+        try:
+            jax.distributed.initialize()
+        except ValueError as error:
+            raise InputError(
+                f"--distributed: found no TPU pod, SLURM or Open MPI ({error}); leave it out for one process"
+            ) from None
+    else:
+        share_cpu_among_devices(config.batch_size)
+    print(json.dumps(train(config, options.workdir), indent=2))
+
+
+def _evaluate(options) -> None:
+    from slm_jax.evaluation import evaluate, format_table, open_run, write_result
+
+    check_output(options.out, "accuracy")
+    run = open_run(options.checkpoint)
+    result = evaluate(run, options.data, task=options.task, items=options.items)
+    write_result(result, options.out)
+    print(format_table(result))
+
+
+def _export(options) -> None:
+    from slm_jax.model import save_llama
+    from slm_jax.training import load_model, read_run_config
+
+    config, model_config, _ = read_run_config(options.checkpoint)
+    model, _ = load_model(options.checkpoint)
+    save_llama(model, options.out, context=config.context, eos=model_config.vocab_size - 2)
