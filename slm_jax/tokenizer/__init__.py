@@ -1,6 +1,6 @@
 """Waveform to units: audio loading, features, k-means, collapsing."""
 
-from slm_jax.tokenizer.audio import AudioError, load_audio
+from slm_jax.tokenizer.audio import AudioError, is_uri, load_audio, load_recording
 from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder
 from slm_jax.tokenizer.fit import fit_tokenizer
 from slm_jax.tokenizer.folder import copy_tokenizer, fingerprint, read_config
@@ -17,7 +17,9 @@ __all__ = [
     "copy_tokenizer",
     "fingerprint",
     "fit_tokenizer",
+    "is_uri",
     "load_audio",
+    "load_recording",
     "make_encoder",
     "parallel_map",
     "read_config",

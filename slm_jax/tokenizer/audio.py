@@ -1,4 +1,4 @@
-"""Loading audio: any format libsndfile reads, as one mono channel at the rate an encoder expects."""
+"""Loading audio: files, parts of files, TFDS examples and speech made on the fly, as one mono channel."""
 
 import os
 import re
@@ -7,24 +7,57 @@ import numpy as np
 import soundfile
 import soxr
 
+from slm_jax.corpora import VOICES, Recording
 from slm_jax.errors import InputError
 
 # A header may say 2 GiB or more when the writer streamed and did not know the length: that is no truncation.
 STREAMED_BYTES = 2**31 - 2**16
 MIN_FRACTION = 0.95  # an MP3 without a length tag is estimated by its bit rate, a few percent off
+ROUNDING = 0.1  # s that the end of a part may lie behind the end of its file: transcripts round their times
+TFDS, ESPEAK = "tfds:", "espeak:"
 
 
 class AudioError(InputError):
     """A recording that cannot be used; the message names the file and the reason."""
 
 
-def load_audio(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
-    """Reads a recording as wave_S, float32 mono in [-1, 1] at `sample_rate` Hz.
+def load_recording(recording: Recording, sample_rate: int) -> np.ndarray:
+    """wave_S of a recording, as `load_audio` gives it; only the part `start`, `seconds` names is decoded.
 
-    Channels are averaged; other rates are resampled with soxr HQ. Raises AudioError for a file that is
-    missing, empty, truncated or not audio, that holds NaN or infinite samples, or whose name is not UTF-8.
+    A path may also be `tfds:NAME/SPLIT#INDEX`, an example of a local TFDS audio data set, or `espeak:VOICE`,
+    which speaks the recording's text. Raises AudioError as `load_audio` does, and for a part that does not
+    lie in its audio.
     """
-    wave_S, rate = _read(os.fspath(path))
+    path = os.fspath(recording.path)
+    if not is_uri(path):
+        return load_audio(path, sample_rate, start=recording.start, seconds=recording.seconds)
+    wave_S, rate = _example(path) if path.startswith(TFDS) else _spoken(path, recording.text, sample_rate)
+    first, last = _bounds(path, len(wave_S), rate, recording.start, recording.seconds)
+    return _at_rate(path, wave_S[first:last], rate, sample_rate)
+
+
+def is_uri(path: str | os.PathLike) -> bool:
+    """Whether a recording's path names audio that is no file."""
+    return os.fspath(path).startswith((TFDS, ESPEAK))
+
+
+def load_audio(
+    path: str | os.PathLike, sample_rate: int, *, start: float | None = None, seconds: float | None = None
+) -> np.ndarray:
+    """Reads a recording, or `seconds` of it from `start` on, as wave_S, float32 mono in [-1, 1].
+
+    Channels are averaged; other rates than `sample_rate` Hz are resampled with soxr HQ. Any format libsndfile
+    reads; where it can seek, nothing outside the part is decoded. Raises AudioError for a file that is
+    missing, empty, truncated or not audio, that holds NaN or infinite samples, or whose name is not UTF-8,
+    and for a part that does not lie in the file.
+    """
+    wave_S, rate = _read(os.fspath(path), start, seconds)
+    return _at_rate(os.fspath(path), wave_S, rate, sample_rate)
+
+
+def _at_rate(path: str, wave_S: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    if len(wave_S) == 0:
+        raise AudioError(f"{path}: holds no samples")
     if not np.isfinite(wave_S).all():
         raise AudioError(f"{path}: holds NaN or infinite samples")
     if rate != sample_rate:
@@ -32,7 +65,7 @@ def load_audio(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
     return wave_S
 
 
-def _read(path: str) -> tuple[np.ndarray, int]:
+def _read(path: str, start: float | None, seconds: float | None) -> tuple[np.ndarray, int]:
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -43,18 +76,53 @@ def _read(path: str) -> tuple[np.ndarray, int]:
         raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
     if size == 0:
         raise AudioError(f"{path}: is empty (0 bytes)")
+    whole = start is None and seconds is None
     try:
         with soundfile.SoundFile(path) as file:
-            wave_SxC = file.read(dtype="float32", always_2d=True)
-            declared, rate, header = file.frames, file.samplerate, file.extra_info
+            rate, header = file.samplerate, file.extra_info
+            first, last = _bounds(path, file.frames, rate, start, seconds)
+            if first:
+                file.seek(first) if file.seekable() else file.read(first)
+            wave_SxC = file.read(-1 if whole else last - first, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:  # TypeError: headerless .raw
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise AudioError(f"{path}: truncated or not audio that libsndfile reads ({reason})") from None
-    if len(wave_SxC) < MIN_FRACTION * declared or _header_reports_truncation(header):
-        raise AudioError(f"{path}: is truncated (only {len(wave_SxC) / rate:.2f} s can be read)")
-    if len(wave_SxC) == 0:
-        raise AudioError(f"{path}: holds no samples")
+    if len(wave_SxC) < MIN_FRACTION * (last - first) or (whole and _header_reports_truncation(header)):
+        raise AudioError(f"{path}: is truncated (only {(first + len(wave_SxC)) / rate:.2f} s can be read)")
     return (wave_SxC[:, 0] if wave_SxC.shape[1] == 1 else wave_SxC.mean(axis=1)), rate
+
+
+def _bounds(
+    path: str, samples: int, rate: int, start: float | None, seconds: float | None
+) -> tuple[int, int]:
+    """First sample of a part and the one behind its last."""
+    if start is None and seconds is None:
+        return 0, samples
+    length, start = samples / rate, 0.0 if start is None else start
+    end = length if seconds is None else start + seconds
+    if not (0 <= start < end <= length + ROUNDING and start < length):
+        raise AudioError(
+            f"{path}: the part from {start:g} to {end:g} s does not lie in the {length:.2f} s of audio; "
+            "correct start and seconds in the manifest"
+        )
+    return round(start * rate), min(round(end * rate), samples)
+
+
+def _example(uri: str) -> tuple[np.ndarray, int]:
+    from slm_jax.corpora.tfds_audio import read_example  # imports TFDS, which files do not need
+
+    return read_example(uri)
+
+
+def _spoken(uri: str, text: str | None, sample_rate: int) -> tuple[np.ndarray, int]:
+    from slm_jax.corpora.synthesis import render
+
+    voice = uri.removeprefix(ESPEAK)
+    if voice not in VOICES:
+        raise AudioError(f"{uri}: there is no such voice; choose from {', '.join(VOICES)}")
+    if not text:
+        raise AudioError(f"{uri}: there is no text to speak; add a text to the recording")
+    return render(text, voice, sample_rate).astype(np.float32) / 2**15, sample_rate
 
 
 def _header_reports_truncation(header: str) -> bool:

@@ -1,12 +1,16 @@
 """Loading audio: what is handled, and what is refused with a reason."""
 
 import os
+import sys
+import types
 
 import numpy as np
 import pytest
 import soundfile
 
-from slm_jax.tokenizer import AudioError, load_audio
+from slm_jax.corpora import VOICES, Recording
+from slm_jax.corpora.synthesis import render
+from slm_jax.tokenizer import AudioError, load_audio, load_recording
 
 RATE = 16_000
 
@@ -111,3 +115,71 @@ def test_no_samples_no_file_and_a_folder_are_refused(tmp_path):
         load_audio(tmp_path / "absent.wav", RATE)
     with pytest.raises(AudioError):
         load_audio(tmp_path, RATE)
+
+
+def part(path, start=None, seconds=None, text=None) -> Recording:
+    return Recording("id", path, "speaker", "source", text=text, start=start, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("file", "tolerance"), [("a.wav", 0), ("a.flac", 0), ("a.ogg", 1e-5), ("a.mp3", 1e-3)]
+)
+@pytest.mark.parametrize(
+    ("start", "seconds"), [(1.25, 0.5), (0.0, 1.0), (2.5, None), (None, 0.75), (2.9, 0.15)]
+)
+def test_a_part_is_that_slice_of_the_whole(tmp_path, file, tolerance, start, seconds):
+    soundfile.write(tmp_path / file, np.random.default_rng(0).normal(0, 0.1, (3 * RATE, 2)), RATE)
+    whole = load_audio(tmp_path / file, RATE)
+    first = int((start or 0) * RATE)
+    expected = whole[first:] if seconds is None else whole[first : first + int(seconds * RATE)]
+    found = load_recording(part(tmp_path / file, start, seconds), RATE)
+    assert found.dtype == np.float32 and len(found) == len(expected) > 0
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+
+def test_only_the_part_is_decoded(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.flac", tone(RATE, 60.0), RATE)
+    read, frames = soundfile.SoundFile.read, []
+    monkeypatch.setattr(
+        soundfile.SoundFile, "read", lambda file, n=-1, **kw: frames.append(n) or read(file, n, **kw)
+    )
+    load_recording(part(tmp_path / "a.flac", 50.0, 2.0), RATE)
+    assert frames == [2 * RATE]
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds"), [(-1.0, 1.0), (2.0, 1.5), (3.0, 0.05), (5.0, None), (1.0, 0.0), (np.nan, 1.0)]
+)
+def test_a_part_that_does_not_lie_in_the_file_is_refused(tmp_path, start, seconds):
+    soundfile.write(tmp_path / "a.wav", tone(RATE, 3.0), RATE)
+    with pytest.raises(AudioError, match=r"a\.wav: the part from .* does not lie in the 3.00 s.*manifest"):
+        load_recording(part(tmp_path / "a.wav", start, seconds), RATE)
+
+
+def test_a_part_of_a_truncated_file_is_read_where_it_is_whole_and_refused_where_not(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 3 * RATE), RATE)
+    path.write_bytes(path.read_bytes()[: int(0.6 * path.stat().st_size)])
+    assert len(load_recording(part(path, 0.5, 0.5), RATE)) == RATE // 2
+    with pytest.raises(AudioError, match="truncated"):
+        load_recording(part(path, 2.0, 0.9), RATE)
+
+
+def test_espeak_speaks_the_text(tmp_path):
+    voice = next(iter(VOICES))
+    spoken = load_recording(part(f"espeak:{voice}", text="a cat sat"), RATE)
+    assert spoken.dtype == np.float32 and np.abs(spoken).max() <= 1
+    np.testing.assert_array_equal(np.rint(spoken * 2**15), render("a cat sat", voice, RATE))
+    with pytest.raises(AudioError, match="espeak:nobody: there is no such voice"):
+        load_recording(part("espeak:nobody", text="a cat sat"), RATE)
+    with pytest.raises(AudioError, match="no text to speak"):
+        load_recording(part(f"espeak:{voice}"), RATE)
+
+
+def test_an_example_of_tfds_is_resampled_and_cut(monkeypatch):
+    module = types.ModuleType("slm_jax.corpora.tfds_audio")
+    module.read_example = lambda uri: (tone(8_000, 2.0), 8_000)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    found = load_recording(part("tfds:speech/train#3", 0.5, 1.0), RATE)
+    assert len(found) == RATE
+    np.testing.assert_allclose(found[4000:12_000], tone(RATE, 2.0)[12_000:20_000], atol=0.02)
