@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from typing import TypeVar
 
 import threadpoolctl
@@ -40,14 +40,15 @@ def parallel_map(
         with threadpoolctl.threadpool_limits(1):
             yield from map(function, itertools.chain(first, jobs))
         return
+    resource_tracker.ensure_running()  # its start would let SIGINT through again in _submit
     pool = concurrent.futures.ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_start_worker
     )
     try:
-        waiting = collections.deque(pool.submit(function, job) for job in first)
+        waiting = collections.deque(_submit(pool, function, job) for job in first)
         while waiting:
             result = waiting.popleft().result()
-            waiting.extend(pool.submit(function, job) for job in itertools.islice(jobs, 1))
+            waiting.extend(_submit(pool, function, job) for job in itertools.islice(jobs, 1))
             yield result
     except BrokenProcessPool:
         raise InputError(
@@ -58,9 +59,25 @@ def parallel_map(
         pool.shutdown(cancel_futures=True)
 
 
+def _submit(
+    pool: concurrent.futures.ProcessPoolExecutor, function: Callable[[Job], Result], job: Job
+) -> concurrent.futures.Future:
+    """Submits a job, which may start a worker, with SIGINT held back.
+
+    A worker inherits that: Ctrl-C while it still imports is no traceback.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        return pool.submit(function, job)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
 def _start_worker() -> None:
     threadpoolctl.threadpool_limits(1)  # one thread for each process, or the cores would be oversubscribed
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: the parent reports it, workers just end
+    # Ctrl-C: the parent reports it, workers just end, also when it came while they started.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

@@ -86,6 +86,38 @@ def test_workers_leave_with_a_killed_parent(tmp_path):
         time.sleep(0.05)
 
 
+INTERRUPTED = """
+import sys, time
+from slm_jax.tokenizer import parallel_map
+if __name__ == "__main__":
+    try:
+        list(parallel_map(time.sleep, [60] * 4, workers=2))
+    except KeyboardInterrupt:
+        sys.exit("stopped by the user")
+else:
+    print("a worker starts", flush=True)  # it imports the script: Ctrl-C comes here or a little later
+    time.sleep(float(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("start", "wait"), [(1.0, 0.0), (0.0, 0.1), (0.0, 1.0)])
+def test_ctrl_c_is_reported_by_the_parent_alone(tmp_path, start, wait):
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    parent = subprocess.Popen(
+        [sys.executable, script, str(start)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a process group of its own, as a terminal gives every command
+    )
+    assert parent.stdout.readline() == "a worker starts\n"
+    time.sleep(wait)
+    os.killpg(parent.pid, signal.SIGINT)
+    _, errors = parent.communicate(timeout=20)
+    assert errors == "stopped by the user\n"
+
+
 def _alive(pid: str) -> bool:
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
