@@ -59,9 +59,12 @@ def write_jsonl(path: str | os.PathLike, rows: Iterable[dict]) -> None:
 
 def read_jsonl(path: str | os.PathLike) -> list[dict]:
     """Reads one JSON object a line, skipping blank lines; raises InputError naming file and line."""
-    rows = []
-    # Not splitlines: it also splits at characters that JSON allows inside a string, such as U+2028.
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+    return [row for _, row in stream_jsonl(path)]
+
+
+def stream_jsonl(path: str | os.PathLike) -> Iterator[tuple[int, dict]]:
+    """The rows of `read_jsonl` with the numbers of their lines, one by one from a file of any size."""
+    for number, line in stream_lines(path):
         if not line.strip():
             continue
         try:
@@ -72,21 +75,41 @@ def read_jsonl(path: str | os.PathLike) -> list[dict]:
             raise InputError(
                 f"{path}, line {number}: expected a JSON object with named fields, found {line[:40]}"
             )
-        rows.append(row)
-    return rows
+        yield number, row
+
+
+def stream_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 text file without their ends, with their numbers from 1.
+
+    Raises InputError naming the file, and the line that is not UTF-8.
+    """
+    with _named_read_errors(path), pathlib.Path(path).open("rb") as file:
+        # Bytes, because the lines of text would also end at characters JSON allows in a string.
+        for number, line in enumerate(file, start=1):
+            try:
+                yield number, line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise InputError(f"{path}, line {number}: not UTF-8 text ({error})") from None
 
 
 def _read_text(path: str | os.PathLike) -> str:
+    with _named_read_errors(path):
+        try:
+            return pathlib.Path(path).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not UTF-8 text ({error})") from None
+
+
+@contextlib.contextmanager
+def _named_read_errors(path: str | os.PathLike) -> Iterator[None]:
     try:
-        return pathlib.Path(path).read_text(encoding="utf-8")
+        yield
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; give the name of a file") from None
     except PermissionError:
         raise InputError(f"{path}: may not be read; change its permissions") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error})") from None
 
 
 def _refuse_folder(path: str | os.PathLike) -> None:

@@ -69,6 +69,7 @@ def test_what_cannot_be_read_is_named(read, tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(pathlib.Path, "read_text", refuse)
+    monkeypatch.setattr(pathlib.Path, "open", refuse)
     with pytest.raises(InputError, match=r"locked\.json: may not be read"):
         read(tmp_path / "locked.json")
 
@@ -78,7 +79,7 @@ def test_what_cannot_be_read_is_named(read, tmp_path, monkeypatch):
     [
         (b'{"a": 1}\n{"a": \n', "rows.jsonl, line 2: not valid JSON"),
         (b"\n[1, 2]\n", "rows.jsonl, line 2: expected a JSON object"),
-        (b"\xff\xfe", "rows.jsonl: not UTF-8"),
+        (b"\xff\xfe", "rows.jsonl, line 1: not UTF-8"),
     ],
 )
 def test_broken_jsonl_names_file_and_line(tmp_path, content, message):

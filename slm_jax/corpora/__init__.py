@@ -1,7 +1,11 @@
 """Where speech comes from: a story grammar, text files, audio corpora, and speech synthesis."""
 
 from slm_jax.corpora.corpus import cloze_utterances, pair_utterances, story_utterances, write_corpus
-from slm_jax.corpora.manifest import Recording, assign_split, find_recordings, read_manifest, scan_folder
+from slm_jax.corpora.find import find_recordings, stream_recordings
+from slm_jax.corpora.folder import scan_folder
+from slm_jax.corpora.manifest import read_manifest, write_manifest
+from slm_jax.corpora.recording import Recording
+from slm_jax.corpora.split import assign_split, split_of
 from slm_jax.corpora.synthesis import speak
 from slm_jax.corpora.text import read_text
 from slm_jax.corpora.utterance import VOICES, Utterance
@@ -18,6 +22,9 @@ __all__ = [
     "read_text",
     "scan_folder",
     "speak",
+    "split_of",
     "story_utterances",
+    "stream_recordings",
     "write_corpus",
+    "write_manifest",
 ]

@@ -5,7 +5,7 @@ import pathlib
 import re
 from collections.abc import Iterator, Sequence
 
-from slm_jax.corpora.manifest import assign_split
+from slm_jax.corpora.split import assign_split
 from slm_jax.corpora.utterance import VOICES, Utterance, candidates, pick_voice
 from slm_jax.errors import InputError
 from slm_jax.files import read_jsonl

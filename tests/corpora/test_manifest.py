@@ -3,8 +3,17 @@ import os
 import pathlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from slm_jax.corpora import Recording, assign_split, find_recordings, read_manifest, scan_folder
+from slm_jax.corpora import (
+    Recording,
+    find_recordings,
+    read_manifest,
+    scan_folder,
+    stream_recordings,
+    write_manifest,
+)
 from slm_jax.errors import InputError
 from slm_jax.files import write_jsonl
 
@@ -45,18 +54,25 @@ def test_a_manifest_row_becomes_a_recording(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (['{"audio": "a.wav"}', '{"id": "b"}'], 'm.jsonl, record 2: no "audio" key'),
+        (['{"audio": "a.wav"}', '{"id": "b"}'], 'm.jsonl, line 2: no "audio" key'),
         (['{"audio": "a.wav"}', "", "{nonsense"], "m.jsonl, line 3: not valid JSON"),
-        (['{"audio": 7}'], 'm.jsonl, record 1: "audio" is 7'),
-        (['{"audio": ""}'], "m.jsonl, record 1: \"audio\" is ''"),
+        (['{"audio": 7}'], 'm.jsonl, line 1: "audio" is 7'),
+        (['{"audio": ""}'], "m.jsonl, line 1: \"audio\" is ''"),
         (['{"audio": "a.wav", "speaker": null}'], '"speaker" is None'),
         (
             ['{"audio": "a.wav", "id": "x"}', "", '{"audio": "b.wav", "id": "x"}'],
-            'record 2: the id "x" .*record 1',
+            'line 3: the id "x" .*line 1',
         ),
-        (['{"audio": "caf\\udce9.wav"}'], "m.jsonl, record 1: holds a lone surrogate"),
+        (['{"audio": "caf\\udce9.wav"}'], "m.jsonl, line 1: holds a lone surrogate"),
         (["", ""], "m.jsonl: the manifest is empty"),
         (['["audio"]'], "m.jsonl, line 1: expected a JSON object"),
+        (['{"audio": "a.wav", "start": -1}'], 'line 1: "start" is -1; write a number of seconds, 0 or more'),
+        (['{"audio": "a.wav", "start": "3"}'], "line 1: \"start\" is '3'"),
+        (['{"audio": "a.wav", "start": true}'], 'line 1: "start" is True'),
+        (['{"audio": "a.wav", "seconds": 0}'], 'line 1: "seconds" is 0; .* more than 0'),
+        (['{"audio": "a.wav", "seconds": NaN}'], 'line 1: "seconds" is nan'),
+        (['{"audio": "a.wav", "seconds": null}'], 'line 1: "seconds" is None'),
+        (['{"audio": "espeak:us_female"}'], 'line 1: no "text" for espeak:us_female'),
     ],
 )
 def test_a_bad_manifest_is_refused_naming_the_line(tmp_path, lines, message):
@@ -130,15 +146,73 @@ def test_recordings_are_found_by_file_by_manifest_in_a_folder_and_by_scan(tmp_pa
         find_recordings(tmp_path / "absent")
 
 
-def test_one_recording_in_fifty_is_for_validation():
-    splits = [assign_split(f"recording-{i}") for i in range(20_000)]
-    assert set(splits) == {"train", "validation"}
-    assert 0.017 < splits.count("validation") / len(splits) < 0.023
+def test_parts_of_a_file_have_a_start_an_id_of_their_own_and_a_parent(tmp_path):
+    rows = [
+        {"audio": "talk.wav", "start": 0, "seconds": 12.5},
+        {"audio": "talk.wav", "start": 12.5},
+        {"audio": "talk.wav", "start": 3, "id": "mine", "parent": "everything"},
+    ]
+    write_jsonl(tmp_path / "m.jsonl", rows)
+    parts = read_manifest(tmp_path / "m.jsonl")
+    assert [(r.id, r.start, r.seconds, r.parent) for r in parts] == [
+        ("talk-0000000", 0, 12.5, "talk"),
+        ("talk-0001250", 12.5, None, "talk"),
+        ("mine", 3, None, "everything"),
+    ]
 
 
-def test_the_split_is_the_same_for_ever():
-    """Datasets that were written with it would no longer agree with new ones."""
-    assert [i for i in range(200) if assign_split(str(i)) == "validation"] == [8, 40, 107, 145]
+def test_audio_that_is_no_file_is_not_looked_for_in_the_folder(tmp_path):
+    rows = [
+        {"audio": "espeak:us_male", "id": "a", "text": "Hello."},
+        {"audio": "tfds:librispeech/train_clean100#7", "id": "b"},
+    ]
+    write_jsonl(tmp_path / "m.jsonl", rows)
+    spoken, stored = read_manifest(tmp_path / "m.jsonl")
+    assert (str(spoken.path), spoken.is_file) == ("espeak:us_male", False)
+    assert (str(stored.path), stored.is_file) == ("tfds:librispeech/train_clean100#7", False)
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Recording,
+            id=WORDS,
+            path=st.sampled_from(["/a/b.wav", "/c d/\u2028.flac", "espeak:us_female", "tfds:x/train#3"]).map(
+                pathlib.Path
+            ),
+            speaker=WORDS,
+            source=WORDS,
+            split=st.none() | WORDS,
+            text=WORDS,
+            start=st.none() | st.floats(0, 1e5),
+            seconds=st.none() | st.floats(1e-3, 1e5),
+            parent=WORDS,
+            fields=st.dictionaries(st.sampled_from(["group", "voice"]), WORDS | st.booleans()),
+        ),
+        min_size=1,
+        unique_by=lambda recording: recording.id,
+    )
+)
+def test_a_written_manifest_reads_back_as_the_same_recordings(tmp_path_factory, recordings):
+    path = tmp_path_factory.mktemp("manifests") / "m.jsonl"
+    write_manifest(path, recordings)
+    assert read_manifest(path) == recordings
+
+
+def test_a_stream_begins_before_the_corpus_is_read_to_its_end(tmp_path):
+    (tmp_path / "m.jsonl").write_text('{"audio": "a.wav"}\n{"audio": "b.wav"}\nbroken\n')
+    stream = stream_recordings(tmp_path / "m.jsonl")
+    assert [next(stream).id, next(stream).id] == ["a", "b"]
+    with pytest.raises(InputError, match="line 3: not valid JSON"):
+        next(stream)
+    touch(tmp_path / "wavs/a/1.wav", tmp_path / "wavs/b/2.wav")
+    stream = stream_recordings(tmp_path / "wavs")
+    assert next(stream).id == "a/1"
+    (tmp_path / "wavs/b/2.wav").rename(tmp_path / "wavs/b/3.wav")
+    assert [recording.id for recording in stream] == ["b/3"]
 
 
 def test_real_audio_folder():
