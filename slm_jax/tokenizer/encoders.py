@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from slm_jax.errors import InputError
+from slm_jax.tokenizer.logmel import LogMel
 from slm_jax.tokenizer.mfcc import MFCC
 
 
@@ -21,7 +22,7 @@ class Encoder(Protocol):
         """features_TxD, float32; raises InputError when the recording is shorter than one frame."""
 
 
-ENCODERS: dict[str, type[Encoder]] = {encoder.name: encoder for encoder in (MFCC,)}
+ENCODERS: dict[str, type[Encoder]] = {encoder.name: encoder for encoder in (LogMel, MFCC)}
 
 
 def make_encoder(name: str, parameters: dict) -> Encoder:
