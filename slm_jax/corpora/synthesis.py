@@ -12,8 +12,9 @@ import pathlib
 import re
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import soundfile
@@ -22,10 +23,13 @@ import soxr
 from slm_jax.cores import worker_count
 from slm_jax.corpora import espeak
 from slm_jax.corpora.manifest import MANIFEST
+from slm_jax.corpora.phones import phone_alignment
 from slm_jax.corpora.utterance import VOICES, Utterance
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, write_jsonl
 from slm_jax.progress import progress
+
+Result = TypeVar("Result")
 
 UTTERANCES_PER_TASK = 16
 WAV_HEADER_BYTES = 44
@@ -37,10 +41,12 @@ def speak(
     *,
     workers: int | None = None,
     sample_rate: int = 16000,
+    phones: bool = False,
 ) -> pathlib.Path:
     """Speaks every utterance into a mono 16-bit wav file, `out_dir`/audio/VOICE/ID-DIGEST.wav.
 
-    Lists them, in order, in `out_dir`/manifest.jsonl and returns its path.
+    Lists them, in order, in `out_dir`/manifest.jsonl and returns its path; with `phones`, each with what is
+    spoken when, "phones": [[start, end, symbol], ...] in seconds.
 
     The digest is over text, voice, sample rate and the versions of espeak-ng and soxr: a file that exists is
     what would be spoken, so a stopped run goes on where it was and the bytes depend on neither order nor
@@ -67,11 +73,20 @@ def speak(
         with progress(total=len(utterances), desc="speaking", unit="utterance") as bar:
             bar.update(len(utterances) - len(todo))
             hours = 0.0
-            for size in _spoken_sizes(todo, out_dir, sample_rate, workers):
+            jobs = [
+                (str(out_dir / path), utterance.text, utterance.voice) for path, utterance in todo.items()
+            ]
+            for size in _in_workers(functools.partial(_speak_one, sample_rate=sample_rate), jobs, workers):
                 hours += (size - WAV_HEADER_BYTES) / bytes_per_hour
                 bar.set_postfix_str(f"{hours:.2f} h of speech", refresh=False)
                 bar.update()
-        write_jsonl(out_dir / MANIFEST, map(_manifest_row, utterances, paths))
+        rows = map(_manifest_row, utterances, paths)
+        if phones:
+            rows = (
+                {**row, "phones": found}
+                for row, found in zip(rows, _aligned(utterances, workers), strict=True)
+            )
+        write_jsonl(out_dir / MANIFEST, rows)
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise InputError(
@@ -110,23 +125,22 @@ def _manifest_row(utterance: Utterance, path: pathlib.PurePosixPath) -> dict:
     return row | utterance.fields | row  # the row's keys come first, and a field cannot replace them
 
 
-def _spoken_sizes(
-    todo: dict[pathlib.PurePosixPath, Utterance], out_dir: pathlib.Path, sample_rate: int, workers: int
-) -> Iterator[int]:
-    """Speaks in worker processes; yields each finished file's bytes."""
-    if not todo:
+def _aligned(utterances: list[Utterance], workers: int) -> Iterator[list]:
+    jobs = [(utterance.text, utterance.voice) for utterance in utterances]
+    return progress(_in_workers(_align_one, jobs, workers), total=len(jobs), desc="phones", unit="utterance")
+
+
+def _in_workers(function: Callable[..., Result], jobs: list[tuple], workers: int) -> Iterator[Result]:
+    """Yields function(job) of every job in order, from worker processes."""
+    if not jobs:
         return
     # Spawned, not forked: a fork of a process in which JAX runs threads may hang.
     context = multiprocessing.get_context("spawn")
-    workers = min(workers, -(-len(todo) // UTTERANCES_PER_TASK))
+    workers = min(workers, -(-len(jobs) // UTTERANCES_PER_TASK))
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as executor:
-        sizes = executor.map(
-            functools.partial(_speak_one, sample_rate=sample_rate),
-            [(str(out_dir / path), utterance.text, utterance.voice) for path, utterance in todo.items()],
-            chunksize=UTTERANCES_PER_TASK,
-        )
-        with contextlib.closing(sizes):  # a worker's error, or the user's, cancels what is still waiting
-            yield from sizes
+        results = executor.map(function, jobs, chunksize=UTTERANCES_PER_TASK)
+        with contextlib.closing(results):  # a worker's error, or the user's, cancels what is still waiting
+            yield from results
 
 
 def _start_worker() -> None:
@@ -146,6 +160,10 @@ def _speak_one(job: tuple[str, str, str], sample_rate: int) -> int:
     with atomic_path(path) as temporary:
         temporary.write_bytes(contents)
     return len(contents)
+
+
+def _align_one(job: tuple[str, str]) -> list[list]:
+    return [[round(phone.start, 6), round(phone.end, 6), phone.symbol] for phone in phone_alignment(*job)]
 
 
 def render(text: str, voice: str, sample_rate: int = 16000) -> np.ndarray:
