@@ -3,26 +3,42 @@
 from slm_jax.tokenizer.audio import AudioError, is_uri, load_audio, load_recording
 from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder
 from slm_jax.tokenizer.fit import fit_tokenizer
-from slm_jax.tokenizer.folder import copy_tokenizer, fingerprint, read_config
+from slm_jax.tokenizer.folder import (
+    EXTERNAL,
+    PIECES,
+    SPEECH,
+    copy_tokenizer,
+    fingerprint,
+    kind_of,
+    read_config,
+)
 from slm_jax.tokenizer.logmel import LogMel
 from slm_jax.tokenizer.mfcc import MFCC
+from slm_jax.tokenizer.pieces import PieceTokenizer, check_vocabulary, train_pieces
 from slm_jax.tokenizer.tokenizer import Tokenizer
 from slm_jax.tokenizer.workers import parallel_map
 
 __all__ = [
     "ENCODERS",
+    "EXTERNAL",
     "MFCC",
+    "PIECES",
+    "SPEECH",
     "AudioError",
     "Encoder",
     "LogMel",
+    "PieceTokenizer",
     "Tokenizer",
+    "check_vocabulary",
     "copy_tokenizer",
     "fingerprint",
     "fit_tokenizer",
     "is_uri",
+    "kind_of",
     "load_audio",
     "load_recording",
     "make_encoder",
     "parallel_map",
     "read_config",
+    "train_pieces",
 ]

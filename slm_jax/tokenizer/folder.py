@@ -1,4 +1,11 @@
-"""The folder of a tokenizer: what tokenizer.json says, checked field by field."""
+"""The folder of a tokenizer: what tokenizer.json says, checked field by field.
+
+Three kinds of tokenizer have such a folder:
+    speech    an encoder and centroids: waveform to units
+    pieces    a SentencePiece model over the units of another tokenizer, whose own fields are under "units"
+    external  units that another project made: their ids and rate, and a name for where they come from
+A file without a field "kind" is a speech tokenizer's.
+"""
 
 import hashlib
 import json
@@ -8,57 +15,135 @@ import shutil
 
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, read_json
-from slm_jax.tokenizer.units import eos_id, pad_id
+from slm_jax.tokenizer.units import check_k, eos_id, pad_id
 
 CONFIG = "tokenizer.json"
 CENTROIDS = "centroids.safetensors"
+PIECES_MODEL = "pieces.model"
 
+SPEECH, PIECES, EXTERNAL = "speech", "pieces", "external"
+_NUMBER = (int, float)
+_IDS = {"k": int, "collapse": bool, "eos": int, "pad": int, "vocab_size": int}
+_FILE = {"file": str, "sha256": str}
 _FIELDS = {
-    "encoder": dict,
-    "sample_rate": int,
-    "frame_rate": (int, float),
-    "k": int,
-    "collapse": bool,
-    "eos": int,
-    "pad": int,
-    "vocab_size": int,
-    "fit": dict,
-    "libraries": dict,
-    "centroids": dict,
+    SPEECH: {
+        "encoder": dict,
+        "sample_rate": int,
+        "frame_rate": _NUMBER,
+        **_IDS,
+        "fit": dict,
+        "libraries": dict,
+        "centroids": dict,
+    },
+    PIECES: {
+        "units": dict,
+        "frame_rate": (*_NUMBER, type(None)),
+        **_IDS,
+        "fit": dict,
+        "libraries": dict,
+        "pieces": dict,
+    },
+    EXTERNAL: {"origin": str, "frame_rate": (*_NUMBER, type(None)), **_IDS},
+}
+_NESTED = {
+    SPEECH: {"encoder": {"name": str, "parameters": dict}, "centroids": _FILE},
+    PIECES: {"pieces": _FILE},
+    EXTERNAL: {},
 }
 
 
 def fingerprint(config: dict) -> str:
-    """sha256 of the content of tokenizer.json, which itself holds the sha256 of the centroids."""
+    """sha256 of the content of tokenizer.json, which itself holds the sha256 of the arrays beside it."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
-def read_config(directory: str | os.PathLike) -> dict:
-    """Reads and checks tokenizer.json alone; raises InputError naming the field that is missing or wrong."""
+def kind_of(config: dict) -> str:
+    """SPEECH, PIECES or EXTERNAL."""
+    return config.get("kind", SPEECH)
+
+
+def read_config(directory: str | os.PathLike, kind: str | None = None) -> dict:
+    """Reads and checks tokenizer.json alone: of the kind asked for, or of any.
+
+    Raises InputError naming the field that is missing or wrong.
+    """
     path = pathlib.Path(directory) / CONFIG
     config = read_json(path)
     if not isinstance(config, dict):
         raise InputError(f"{path}: expected a JSON object with named fields")
-    _check_fields(path, config, _FIELDS)
-    _check_fields(path, config["encoder"], {"name": str, "parameters": dict}, "encoder.")
-    _check_fields(path, config["centroids"], {"file": str, "sha256": str}, "centroids.")
-    k = config["k"]
-    for field, value in {"eos": eos_id(k), "pad": pad_id(k), "vocab_size": k + 2}.items():
-        if config[field] != value:
-            raise InputError(
-                f"{path}: field {field!r} is {config[field]} but k = {k} makes it {value}; restore the file"
-            )
+    _check(path, config)
+    if kind not in (None, kind_of(config)):
+        raise InputError(
+            f"{path}: is of kind {kind_of(config)!r}, but {kind!r} is needed; give another folder"
+        )
     return config
 
 
+def external_config(*, origin: str, k: int, frame_rate: float | None, collapse: bool) -> dict:
+    """The content of tokenizer.json for units 0..k-1 that another project made.
+
+    `origin` names what made them: datasets with the same origin, k, rate (frames per second; None: unknown)
+    and collapsing pass for units of one tokenizer.
+    """
+    check_k(k)
+    return {
+        "kind": EXTERNAL,
+        "origin": origin,
+        "frame_rate": frame_rate,
+        "k": k,
+        "collapse": collapse,
+        "eos": eos_id(k),
+        "pad": pad_id(k),
+        "vocab_size": k + 2,
+    }
+
+
 def copy_tokenizer(source: str | os.PathLike, target: str | os.PathLike) -> None:
-    """Copies the two files of a tokenizer folder."""
-    for file in (CENTROIDS, CONFIG):
+    """Copies what a dataset needs of a tokenizer folder: tokenizer.json and the arrays it names, not the
+    weights of an encoder.
+    """
+    for file in (*array_files(read_config(source)), CONFIG):
         with atomic_path(pathlib.Path(target) / file) as temporary:
             shutil.copyfile(pathlib.Path(source) / file, temporary)
 
 
-def _check_fields(path: pathlib.Path, content: dict, fields: dict, prefix: str = "") -> None:
+def array_files(config: dict) -> list[str]:
+    """The files beside tokenizer.json; a piece tokenizer keeps those of its units' tokenizer too."""
+    if kind_of(config) == PIECES:
+        return [PIECES_MODEL, *array_files(config["units"])]
+    return [CENTROIDS] if kind_of(config) == SPEECH else []
+
+
+def _check(path: pathlib.Path, config: dict, prefix: str = "") -> None:
+    kind = kind_of(config)
+    if kind not in _FIELDS:
+        raise InputError(
+            f"{path}: field '{prefix}kind' is {kind!r}, not one of {', '.join(_FIELDS)}; restore the file"
+        )
+    _check_fields(path, config, _FIELDS[kind], prefix)
+    for field, fields in _NESTED[kind].items():
+        _check_fields(path, config[field], fields, f"{prefix}{field}.")
+    k = config["k"]
+    for field, value in {"eos": eos_id(k), "pad": pad_id(k), "vocab_size": k + 2}.items():
+        if config[field] != value:
+            raise InputError(
+                f"{path}: field '{prefix}{field}' is {config[field]} but k = {k} makes it {value}; "
+                "restore the file"
+            )
+    if kind == PIECES:
+        units = config["units"]
+        if kind_of(units) == PIECES:
+            raise InputError(f"{path}: field '{prefix}units' holds pieces of pieces; restore the file")
+        _check(path, units, f"{prefix}units.")
+        for field in ("frame_rate", "collapse"):
+            if config[field] != units[field]:
+                raise InputError(
+                    f"{path}: field {field!r} is {config[field]} but 'units.{field}' is {units[field]}; "
+                    "restore the file"
+                )
+
+
+def _check_fields(path: pathlib.Path, content: dict, fields: dict, prefix: str) -> None:
     for field, kind in fields.items():
         if field not in content:
             raise InputError(f"{path}: field '{prefix}{field}' is missing; restore the file or fit again")
