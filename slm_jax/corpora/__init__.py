@@ -5,6 +5,7 @@ from slm_jax.corpora.find import find_recordings, stream_recordings
 from slm_jax.corpora.folder import scan_folder
 from slm_jax.corpora.manifest import read_manifest, write_manifest
 from slm_jax.corpora.recording import Recording
+from slm_jax.corpora.segments import segment
 from slm_jax.corpora.split import assign_split, split_of
 from slm_jax.corpora.synthesis import speak
 from slm_jax.corpora.text import read_text
@@ -21,6 +22,7 @@ __all__ = [
     "read_manifest",
     "read_text",
     "scan_folder",
+    "segment",
     "speak",
     "split_of",
     "story_utterances",
