@@ -1,11 +1,10 @@
 """Writing a dataset: shards first, then everything that lets TFDS and `UnitDataset` open them."""
 
 import contextlib
-import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import safetensors.numpy
@@ -14,6 +13,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from tensorflow_datasets.core.dataset_info import DatasetIdentity
 
 from slm_jax.data import schema
+from slm_jax.data.receipts import ShardReceipt
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, sha256, write_json
 from slm_jax.tokenizer import copy_tokenizer, fingerprint, read_config
@@ -24,19 +24,6 @@ VERSION = "1.0.0"
 WRITER_OPTIONS = "group_size:1,max_parallelism:1"
 CHECKSUMS = "checksums.json"
 INDEX = "index.safetensors"  # per split: the length of every record, and how often every unit occurs
-
-
-@dataclasses.dataclass
-class ShardReceipt:
-    """What is known of a finished shard without reading it again."""
-
-    file: str
-    sha256: str
-    bytes: int
-    record_bytes: int
-    seconds: float
-    lengths: list[int]
-    unit_counts: list[int]
 
 
 def shard_paths(directory: str | os.PathLike, name: str, split: str, shards: int) -> list[pathlib.Path]:
@@ -71,10 +58,13 @@ def named_write_errors(path: pathlib.Path) -> Iterator[None]:
         ) from error
 
 
-def write_shard(path: str | os.PathLike, examples: Iterable[dict], *, kind: str, k: int) -> ShardReceipt:
+def write_shard(
+    path: str | os.PathLike, examples: Iterable[dict], *, kind: str, k: int, durations: bool = False
+) -> ShardReceipt:
     """Writes one shard atomically; its bytes depend on the examples alone.
 
-    Raises InputError when the disk is full or the folder cannot be written.
+    Examples have the fields of `kind`, and `runs` with `durations`. Raises InputError when the disk is full
+    or the folder cannot be written.
     """
     path = pathlib.Path(path)
     lengths, counts_K, record_bytes, seconds = [], np.zeros(k, np.int64), 0, 0.0
@@ -83,7 +73,9 @@ def write_shard(path: str | os.PathLike, examples: Iterable[dict], *, kind: str,
             writer = ArrayRecordWriter(os.fspath(temporary), WRITER_OPTIONS)
             for example in examples:
                 _check_example(example, k)
-                record = schema.serialize(example, kind)
+                if durations:
+                    _check_runs(example)
+                record = schema.serialize(example, kind, durations)
                 writer.write(record)
                 lengths.append(len(example["units"]))
                 counts_K += np.bincount(example["units"], minlength=k)
@@ -91,36 +83,44 @@ def write_shard(path: str | os.PathLike, examples: Iterable[dict], *, kind: str,
                 seconds += float(example["seconds"])
             writer.close()
         digest, size = sha256(temporary), temporary.stat().st_size
-    return ShardReceipt(path.name, digest, size, record_bytes, seconds, lengths, counts_K.tolist())
+    return ShardReceipt(
+        path.name, digest, size, record_bytes, seconds, np.asarray(lengths, np.int32), counts_K
+    )
 
 
 def write_metadata(
     directory: str | os.PathLike,
-    receipts: dict[str, list[ShardReceipt]],
+    receipts: Mapping[str, Iterable[ShardReceipt]],
     *,
     name: str,
     kind: str,
     tokenizer_dir: str | os.PathLike,
+    durations: bool = False,
     notes: dict | None = None,
 ) -> None:
     """Makes a folder of finished shards a dataset: tokenizer, index, TFDS metadata, and checksums last.
 
+    `receipts` has those of every split in order; they are drawn once, so they need not be in memory together.
     `notes` joins the kind, the tokenizer fingerprint and the seconds per split in TFDS's metadata.json.
     """
     directory = pathlib.Path(directory)
     (directory / CHECKSUMS).unlink(missing_ok=True)  # of a run stopped between this and its last step
     copy_tokenizer(tokenizer_dir, directory)
-    index, splits = {}, []
+    index, splits, seconds, checksums = {}, [], {}, {}
     for split, shards in receipts.items():
-        index[f"{split}.lengths"] = np.concatenate([np.asarray(shard.lengths, np.int32) for shard in shards])
-        index[f"{split}.unit_counts"] = np.sum(
-            [shard.unit_counts for shard in shards], axis=0, dtype=np.int64
-        )
+        lengths, record_bytes, seconds[split], counts_K = [], 0, 0.0, 0
+        for shard in shards:
+            lengths.append(shard.lengths)
+            counts_K = counts_K + shard.unit_counts
+            record_bytes += shard.record_bytes
+            seconds[split] += shard.seconds
+            checksums[shard.file] = {"bytes": shard.bytes, "sha256": shard.sha256}
+        index |= {f"{split}.lengths": np.concatenate(lengths), f"{split}.unit_counts": counts_K}
         splits.append(
             tfds.core.SplitInfo(
                 name=split,
-                shard_lengths=[len(shard.lengths) for shard in shards],
-                num_bytes=sum(shard.record_bytes for shard in shards),
+                shard_lengths=[len(lengths_R) for lengths_R in lengths],
+                num_bytes=record_bytes,
                 filename_template=_template(directory, name, split),
             )
         )
@@ -131,25 +131,21 @@ def write_metadata(
             name=name, version=tfds.core.Version(VERSION), data_dir=os.fspath(directory), module_name=""
         ),
         description="Discrete speech units",
-        features=schema.features(kind),
+        features=schema.features(kind, durations),
         metadata=tfds.core.MetadataDict(
             kind=kind,
             tokenizer_fingerprint=fingerprint(read_config(directory)),
-            seconds={split: round(sum(s.seconds for s in shards), 3) for split, shards in receipts.items()},
+            seconds={split: round(total, 3) for split, total in seconds.items()},
             **(notes or {}),
         ),
     )
     info.set_file_format(FORMAT)
     info.set_splits(tfds.core.SplitDict(splits))
     info.write_to_directory(directory)
-    shards = {shard.file: shard for split in receipts.values() for shard in split}
-    checksums = {
-        path.name: {"bytes": shards[path.name].bytes, "sha256": shards[path.name].sha256}
-        if path.name in shards
-        else {"bytes": path.stat().st_size, "sha256": sha256(path)}
-        for path in sorted(directory.iterdir())
-    }
-    write_json(directory / CHECKSUMS, checksums)
+    for path in directory.iterdir():
+        if path.name not in checksums:
+            checksums[path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+    write_json(directory / CHECKSUMS, dict(sorted(checksums.items())))
 
 
 def write_dataset(
@@ -160,10 +156,12 @@ def write_dataset(
     kind: str,
     tokenizer_dir: str | os.PathLike,
     records_per_shard: int | None = None,
+    durations: bool = False,
 ) -> None:
     """Writes a whole dataset of units that are already there: {split: examples with the fields of `kind`}.
 
-    The folder appears when it is complete. Raises InputError when it exists already, or for a bad example.
+    With `durations` every example also has `runs`, the frames each of its units lasts. The folder appears
+    when it is complete. Raises InputError when it exists already, or for a bad example.
     """
     out_dir = pathlib.Path(out_dir)
     check_name(name, "dataset name")
@@ -178,10 +176,12 @@ def write_dataset(
             paths = shard_paths(temporary, name, split, shard_count(len(rows), records_per_shard))
             chunks = np.array_split(np.arange(len(rows)), len(paths))
             receipts[split] = [
-                write_shard(path, (rows[i] for i in chunk), kind=kind, k=k)
+                write_shard(path, (rows[i] for i in chunk), kind=kind, k=k, durations=durations)
                 for path, chunk in zip(paths, chunks, strict=True)
             ]
-        write_metadata(temporary, receipts, name=name, kind=kind, tokenizer_dir=tokenizer_dir)
+        write_metadata(
+            temporary, receipts, name=name, kind=kind, tokenizer_dir=tokenizer_dir, durations=durations
+        )
 
 
 def _template(directory: str | os.PathLike, name: str, split: str) -> tfds.core.ShardedFileTemplate:
@@ -196,3 +196,9 @@ def _check_example(example: dict, k: int) -> None:
         raise InputError(f"record {example['id']!r}: field 'units' is empty")
     if int(units_L.max()) >= k:
         raise InputError(f"record {example['id']!r}: field 'units' holds {int(units_L.max())}, but k = {k}")
+
+
+def _check_runs(example: dict) -> None:
+    runs_L = example[schema.RUNS]
+    if len(runs_L) != len(example["units"]) or runs_L.min() < 1:
+        raise InputError(f"record {example['id']!r}: field 'runs' must have one number above 0 for each unit")

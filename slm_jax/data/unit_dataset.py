@@ -47,6 +47,7 @@ class UnitDataset:
                 "give the other dataset"
             )
         index = safetensors.numpy.load_file(self.directory / INDEX)
+        self.has_durations: bool = schema.RUNS in builder.info.features
         self.splits: list[str] = list(builder.info.splits)
         self._lengths = {split: index[f"{split}.lengths"] for split in self.splits}
         self._unit_counts = {split: index[f"{split}.unit_counts"] for split in self.splits}
@@ -88,23 +89,38 @@ class UnitDataset:
         self._check_split(split)
         return self._lengths[split]
 
+    def shard_lengths(self, split: str) -> list[int]:
+        """Records of every shard."""
+        self._check_split(split)
+        return np.diff(self._starts[split]).tolist()
+
     def read(self, split: str, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
         """units_L (uint16) of the records at `indices`, in that order; repeats are allowed.
 
         Raises IndexError outside 0..R-1, and InputError naming the shard when a record is corrupt.
         """
-        return [schema.units_of(record) for record in self._records(split, indices)]
+        return [schema.numbers_of(record) for record in self._records(split, indices)]
 
-    def examples(self, split: str) -> Iterator[dict]:
-        """Every record with all its fields, in order."""
-        records = len(self.lengths(split))
-        for start in range(0, records, EXAMPLES_PER_READ):
-            indices = range(start, min(start + EXAMPLES_PER_READ, records))
-            for record in self._records(split, indices):
-                yield schema.deserialize(record, self.kind)
+    def read_runs(self, split: str, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
+        """runs_L (uint16), the frames each unit of `read` lasts: np.repeat(units_L, runs_L) has one a frame.
+
+        Raises as `read` does, and InputError when the dataset was made without durations.
+        """
+        if not self.has_durations:
+            raise InputError(f"{self.directory}: was made without durations; tokenize again with durations")
+        return [schema.numbers_of(record, schema.RUNS) for record in self._records(split, indices)]
+
+    def examples(self, split: str, start: int = 0, stop: int | None = None) -> Iterator[dict]:
+        """Records start .. stop - 1 (by default every one) with all their fields, in order."""
+        stop = len(self.lengths(split)) if stop is None else stop
+        for first in range(start, stop, EXAMPLES_PER_READ):
+            for record in self._records(split, range(first, min(first + EXAMPLES_PER_READ, stop))):
+                yield schema.deserialize(record, self.kind, self.has_durations)
 
     def statistics(self) -> dict:
-        """Per split: records, units, hours, units per second, units in use, and their entropy in nats."""
+        """Per split: records, units, hours, units per second (None where the seconds are not known), units in
+        use, and their entropy in nats.
+        """
         return {split: self._split_statistics(split) for split in self.splits}
 
     def validate(self) -> None:
@@ -139,7 +155,7 @@ class UnitDataset:
             "records": len(lengths_R),
             "units": int(lengths_R.sum()),
             "hours": seconds / 3600,
-            "units_per_second": float(lengths_R.sum() / seconds),
+            "units_per_second": float(lengths_R.sum() / seconds) if seconds else None,
             "mean_length": float(lengths_R.mean()),
             "longest": int(lengths_R.max()),
             "units_in_use": len(share_K),
@@ -160,6 +176,8 @@ class UnitDataset:
         checksums = read_json(self.directory / CHECKSUMS)
         for file, expected in checksums.items():
             path = self.directory / file
+            if expected.keys() != {"bytes", "sha256"}:
+                raise InputError(f"{self.directory / CHECKSUMS}: the entry of {file} is damaged; {FIX}")
             if not path.is_file():
                 raise InputError(f"{path}: is missing; {FIX}")
             if path.stat().st_size != expected["bytes"]:

@@ -1,6 +1,6 @@
 """Waveform to units: audio loading, features, k-means, collapsing."""
 
-from slm_jax.tokenizer.audio import AudioError, is_uri, load_audio, load_recording
+from slm_jax.tokenizer.audio import AudioError, load_audio, load_recording
 from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder
 from slm_jax.tokenizer.fit import fit_tokenizer
 from slm_jax.tokenizer.folder import (
@@ -33,7 +33,6 @@ __all__ = [
     "copy_tokenizer",
     "fingerprint",
     "fit_tokenizer",
-    "is_uri",
     "kind_of",
     "load_audio",
     "load_recording",

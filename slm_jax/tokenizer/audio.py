@@ -8,13 +8,13 @@ import soundfile
 import soxr
 
 from slm_jax.corpora import VOICES, Recording
+from slm_jax.corpora.recording import ESPEAK, TFDS
 from slm_jax.errors import InputError
 
 # A header may say 2 GiB or more when the writer streamed and did not know the length: that is no truncation.
 STREAMED_BYTES = 2**31 - 2**16
 MIN_FRACTION = 0.95  # an MP3 without a length tag is estimated by its bit rate, a few percent off
 ROUNDING = 0.1  # s that the end of a part may lie behind the end of its file: transcripts round their times
-TFDS, ESPEAK = "tfds:", "espeak:"
 
 
 class AudioError(InputError):
@@ -29,16 +29,11 @@ def load_recording(recording: Recording, sample_rate: int) -> np.ndarray:
     lie in its audio.
     """
     path = os.fspath(recording.path)
-    if not is_uri(path):
+    if recording.is_file:
         return load_audio(path, sample_rate, start=recording.start, seconds=recording.seconds)
     wave_S, rate = _example(path) if path.startswith(TFDS) else _spoken(path, recording.text, sample_rate)
     first, last = _bounds(path, len(wave_S), rate, recording.start, recording.seconds)
     return _at_rate(path, wave_S[first:last], rate, sample_rate)
-
-
-def is_uri(path: str | os.PathLike) -> bool:
-    """Whether a recording's path names audio that is no file."""
-    return os.fspath(path).startswith((TFDS, ESPEAK))
 
 
 def load_audio(

@@ -115,7 +115,9 @@ def test_sigkill_and_another_run_give_the_same_dataset(
 ):
     out_dir = tmp_path / "out"
     process = start(tmp_path, (recordings, tokenizer_dir, out_dir), workers=2)
-    while process.poll() is None and len(list(tmp_path.glob("out.partial/receipts/*.json"))) < receipts:
+    while (
+        process.poll() is None and len(list(tmp_path.glob("out.partial/receipts/*.safetensors"))) < receipts
+    ):
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.communicate()

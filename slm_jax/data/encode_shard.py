@@ -1,0 +1,112 @@
+"""One shard of an encoding: its list of recordings to units, records and a receipt."""
+
+import collections
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+
+from slm_jax.corpora import Recording
+from slm_jax.data import schema
+from slm_jax.data.encode_units import encode_each
+from slm_jax.data.receipts import read_receipt, write_receipt
+from slm_jax.data.shards import write_shard
+from slm_jax.errors import InputError
+from slm_jax.tokenizer import Tokenizer
+from slm_jax.tokenizer.units import collapse
+
+MAX_RUN = np.iinfo(np.uint16).max
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardJob:
+    """One shard to write in OUT.partial/dataset; beside it its list of recordings and its receipt."""
+
+    split: str
+    path: pathlib.Path
+
+    @property
+    def listing(self) -> pathlib.Path:
+        return self.path.parent.parent / "lists" / f"{self.path.name}.txt"
+
+    @property
+    def receipt(self) -> pathlib.Path:
+        return self.path.parent.parent / "receipts" / f"{self.path.name}.safetensors"
+
+    def is_written(self) -> bool:
+        if not (self.receipt.is_file() and self.path.is_file()):
+            return False
+        return self.path.stat().st_size == read_receipt(self.receipt)[0].bytes
+
+    def recordings(self) -> list[Recording]:
+        """In the order of their records: by position, then pair and voice, then id."""
+        if not self.listing.exists():  # no recording has its position in this shard's share
+            return []
+        rows = []
+        with self.listing.open(encoding="ascii") as file:
+            for line in file:
+                position, row = line.split(" ", 1)
+                recording = Recording(**json.loads(row))
+                rows.append((position, _bundle(recording), recording.id, recording))
+        return [recording for *_, recording in sorted(rows, key=lambda row: row[:-1])]
+
+
+def encode_shard(tokenizer: Tokenizer, job: ShardJob, *, kind: str, durations: bool) -> int:
+    """Writes one shard and its receipt; returns how many recordings it was made of.
+
+    The bytes depend on the tokenizer and the recordings alone. Raises InputError when the disk is full.
+    """
+    recordings = job.recordings()
+    bundles: dict[tuple, dict[str, dict | InputError]] = collections.defaultdict(dict)
+    for recording, seconds, units_T in encode_each(tokenizer, recordings):
+        result = units_T
+        if not isinstance(units_T, InputError):
+            result = _example(tokenizer, kind, durations, recording, seconds, units_T)
+        bundles[_bundle(recording)][recording.id] = result
+    examples, skipped = [], []
+    for bundle in bundles.values():
+        problems = {id: str(result) for id, result in bundle.items() if isinstance(result, InputError)}
+        if not problems:
+            examples.extend(bundle.values())
+            continue
+        reason = f"candidate {next(iter(problems))!r} of the same pair could not be encoded"
+        skipped.extend({"id": id, "split": job.split, "reason": problems.get(id, reason)} for id in bundle)
+    receipt = write_shard(job.path, examples, kind=kind, k=tokenizer.k, durations=durations)
+    write_receipt(job.receipt, receipt, skipped)
+    return len(recordings)
+
+
+def _bundle(recording: Recording) -> tuple[str, ...]:
+    """What stays or falls together: the candidates of a minimal pair in one voice, or a recording alone."""
+    if "group" in recording.fields:
+        return recording.fields["group"], recording.fields["voice"]
+    return (recording.id,)
+
+
+def _example(
+    tokenizer: Tokenizer,
+    kind: str,
+    durations: bool,
+    recording: Recording,
+    seconds: float,
+    units_T: np.ndarray,
+) -> dict | InputError:
+    units_L, runs_L = collapse(units_T) if tokenizer.collapse else (units_T, np.ones_like(units_T))
+    example = {
+        "id": recording.id,
+        "units": units_L,
+        "source": recording.source,
+        "speaker": recording.speaker,
+        "seconds": seconds,
+    }
+    if kind == schema.PAIRS:
+        example |= {field: recording.fields[field] for field in schema.PAIR_FIELDS}
+    if durations:
+        if runs_L.max() > MAX_RUN:
+            return InputError(
+                f"{recording.path}: holds one unit for {runs_L.max()} frames, more than the {MAX_RUN} that a "
+                "dataset with durations can hold; cut the recording into parts"
+            )
+        example["runs"] = runs_L.astype(np.uint16)
+    return example
