@@ -1,0 +1,172 @@
+"""Tokenizers side by side: the quality of the units each gives the same recordings."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from slm_jax.corpora import Recording
+from slm_jax.corpora.phones import Phone, recording_phones
+from slm_jax.errors import InputError
+from slm_jax.progress import progress
+from slm_jax.tokenizer.audio import load_recording
+from slm_jax.tokenizer.quality.quality import NO_PHONE, quality
+from slm_jax.tokenizer.speakers import recording_features, speaker_statistics
+from slm_jax.tokenizer.spectrum import Statistics
+from slm_jax.tokenizer.tokenizer import Tokenizer
+from slm_jax.tokenizer.units import assign, collapse
+from slm_jax.tokenizer.workers import parallel_map
+
+WAVES_AT_ONCE = 32
+
+
+@dataclasses.dataclass
+class _Frames:
+    """Units of the frames of a recording, and the sum of squared distances to their centroids."""
+
+    units_T: np.ndarray
+    inertia: float
+
+
+def measure_quality(
+    recordings: Sequence[Recording],
+    tokenizers: Sequence[str | os.PathLike],
+    *,
+    workers: int | None = None,
+    seed: int = 0,
+) -> list[dict]:
+    """One row for each tokenizer folder: what it is, and the `quality` of its units on all `recordings`.
+
+    A row has tokenizer (the folder), encoder, normalization, frame_rate, k, units_per_second (repeats
+    removed) and inertia (mean squared distance of a frame to its centroid, in the units of the features).
+    Phones are those of `recording_phones`; speakers count where two or more are named. A recording that a
+    tokenizer cannot use is left out for all. Raises InputError when none is left.
+    """
+    loaded = [Tokenizer.load(directory) for directory in tokenizers]
+    encoded = [_encode(tokenizer, recordings, workers) for tokenizer in loaded]
+    usable = [index for index, results in enumerate(zip(*encoded, strict=True)) if None not in results]
+    if not usable:
+        raise InputError("none of the recordings can be used; check one of them with another program")
+    recordings = [recordings[index] for index in usable]
+    phones = list(
+        progress(
+            parallel_map(recording_phones, recordings, workers=workers), total=len(recordings), desc="phones"
+        )
+    )
+    speakers = [recording.speaker for recording in recordings]
+    rows = []
+    for directory, tokenizer, results in zip(tokenizers, loaded, encoded, strict=True):
+        results = [results[index] for index in usable]
+        units = [result.units_T for result in results]
+        labels = [
+            None if found is None else frame_labels(found, len(units_T), tokenizer.frame_rate)
+            for found, units_T in zip(phones, units, strict=True)
+        ]
+        frames = sum(map(len, units))
+        rows.append(
+            {
+                "tokenizer": str(pathlib.Path(directory)),
+                "encoder": tokenizer.encoder.name,
+                "normalization": tokenizer.encoder.parameters.get("normalization"),
+                "frame_rate": tokenizer.frame_rate,
+                "k": tokenizer.k,
+                "units_per_second": sum(len(collapse(units_T)[0]) for units_T in units)
+                / frames
+                * tokenizer.frame_rate,
+                "inertia": sum(result.inertia for result in results) / frames,
+            }
+            | quality(units, labels, speakers, k=tokenizer.k, seed=seed)
+        )
+    return rows
+
+
+def frame_labels(phones: Sequence[Phone], frames: int, frame_rate: float) -> np.ndarray:
+    """The phone at the middle of each frame, labels_T of text; "" where there is none."""
+    middle_T = (np.arange(frames) + 0.5) / frame_rate
+    starts_N, ends_N = np.array([phone[:2] for phone in phones]).T
+    index_T = np.searchsorted(starts_N, middle_T, side="right") - 1
+    inside_T = (index_T >= 0) & (middle_T < ends_N[index_T])
+    return np.where(inside_T, np.array([phone.symbol for phone in phones])[index_T], NO_PHONE)
+
+
+def _encode(
+    tokenizer: Tokenizer, recordings: Sequence[Recording], workers: int | None
+) -> list[_Frames | None]:
+    if getattr(tokenizer.encoder, "on_device", False):
+        results = _on_device(tokenizer, recordings)
+    else:
+        speakers = speaker_statistics(recordings, tokenizer.encoder, workers=workers)
+        results = parallel_map(
+            functools.partial(_frames_of, tokenizer, speakers), recordings, workers=workers
+        )
+    return list(progress(results, total=len(recordings), desc=tokenizer.encoder.name, unit="recording"))
+
+
+def _frames_of(
+    tokenizer: Tokenizer, speakers: Mapping[str, Statistics], recording: Recording
+) -> _Frames | None:
+    try:
+        return _frames(tokenizer, recording_features(recording, tokenizer.encoder, speakers))
+    except InputError:
+        return None
+
+
+def _on_device(tokenizer: Tokenizer, recordings: Sequence[Recording]) -> Iterator[_Frames | None]:
+    for start in range(0, len(recordings), WAVES_AT_ONCE):
+        waves = {}
+        chunk = recordings[start : start + WAVES_AT_ONCE]
+        for index, recording in enumerate(chunk):
+            try:
+                waves[index] = load_recording(recording, tokenizer.sample_rate)
+            except InputError:
+                continue
+        found = dict(zip(waves, tokenizer.encoder.many(list(waves.values())), strict=True))
+        for index in range(len(chunk)):
+            features_TxD = found.get(index)
+            yield _frames(tokenizer, features_TxD) if isinstance(features_TxD, np.ndarray) else None
+
+
+def _frames(tokenizer: Tokenizer, features_TxD: np.ndarray) -> _Frames:
+    units_T = assign(features_TxD, tokenizer.centroids_KxD)
+    return _Frames(units_T, float(((features_TxD - tokenizer.centroids_KxD[units_T]) ** 2).sum()))
+
+
+_COLUMNS = {
+    "encoder": ("encoder", ""),
+    "normalization": ("normalization", ""),
+    "frames/s": ("frame_rate", "g"),
+    "K": ("k", "d"),
+    "units/s": ("units_per_second", ".1f"),
+    "perplexity": ("perplexity", ".0f"),
+    "phone purity": ("phone_purity", ".3f"),
+    "cluster purity": ("cluster_purity", ".3f"),
+    "PNMI": ("pnmi", ".3f"),
+    "speaker information": ("speaker_information", ".3f"),
+    "(shuffled)": ("speaker_information_chance", ".3f"),
+    "speaker accuracy": ("speaker_accuracy", ".2f"),
+    "(chance)": ("speaker_chance", ".2f"),
+    "inertia": ("inertia", ".4g"),
+}
+
+
+def quality_table(rows: Sequence[dict]) -> str:
+    """The rows of `measure_quality` as a Markdown table; ± is half of the 95% interval over recordings."""
+    columns = {
+        title: column
+        for title, column in _COLUMNS.items()
+        if any(row.get(column[0]) is not None for row in rows)
+    }
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[_cell(row, *column) for column in columns.values()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(row: dict, name: str, style: str) -> str:
+    if row.get(name) is None:
+        return ""
+    low, high = row.get(f"{name}_interval", (None, None))
+    half = "" if low is None else f" ± {format((high - low) / 2, style)}"
+    return format(row[name], style) + half
