@@ -1,0 +1,7 @@
+"""One run of the isoFLOP grid of 1e15 FLOPs, as 1e15.py:SIZE; the rule is slm_jax/study/budgets.py."""
+
+from slm_jax.study import isoflop_config
+
+
+def get_config(size=""):
+    return isoflop_config(1e15, size)
