@@ -1,12 +1,18 @@
-"""The encoders a tokenizer can name: one class per file, listed here and nowhere else."""
+"""The encoders a tokenizer can name: one class per file or package, listed here and nowhere else."""
 
+import os
+import pathlib
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
 from slm_jax.errors import InputError
+from slm_jax.tokenizer.hubert import HuBERT
 from slm_jax.tokenizer.logmel import LogMel
 from slm_jax.tokenizer.mfcc import MFCC
+
+FILES = "encoder"  # the folder in a tokenizer's folder that holds the weights of its encoder
 
 
 class Encoder(Protocol):
@@ -14,22 +20,45 @@ class Encoder(Protocol):
 
     name: str
     sample_rate: int  # Hz, of the waveform it expects
-    frame_rate: int  # feature frames per second
+    frame_rate: int | float  # feature frames per second
     dim: int  # D
     parameters: dict  # JSON; ENCODERS[name](**parameters) is this encoder again
+    on_device: bool  # whether JAX runs it, and one process takes all cores or accelerators: a DeviceEncoder
 
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
         """features_TxD, float32; raises InputError when the recording is shorter than one frame."""
 
 
-ENCODERS: dict[str, type[Encoder]] = {encoder.name: encoder for encoder in (LogMel, MFCC)}
+class DeviceEncoder(Encoder, Protocol):
+    """An encoder with weights in files: ENCODERS[name](folder, **parameters) is it again."""
+
+    files: Sequence[pathlib.Path]  # all in one folder
+
+    def check_files(self) -> None:
+        """Raises InputError naming the file that is missing or not what `parameters` say."""
+
+    def many(self, waves: Sequence[np.ndarray]) -> list[np.ndarray | InputError]:
+        """features_TxD of each waveform, or why there are none; a batch moves no feature."""
 
 
-def make_encoder(name: str, parameters: dict) -> Encoder:
-    """The encoder `name` with `parameters`; raises InputError for an unknown name or parameter."""
+ENCODERS: dict[str, type[Encoder]] = {encoder.name: encoder for encoder in (HuBERT, LogMel, MFCC)}
+
+
+def make_encoder(name: str, parameters: dict, directory: str | os.PathLike | None = None) -> Encoder:
+    """The encoder `name` with `parameters`; `directory` is the tokenizer's folder, which holds its weights.
+
+    Raises InputError for an unknown name or parameter, and for weights that are missing or others.
+    """
     if name not in ENCODERS:
         raise InputError(f"encoder {name!r} is unknown; the encoders are: {', '.join(sorted(ENCODERS))}")
+    encoder = ENCODERS[name]
+    if encoder.on_device and directory is None:
+        raise InputError(f"encoder {name!r} has weights; give the folder that holds them")
+    place = (pathlib.Path(directory) / FILES,) if encoder.on_device else ()
     try:
-        return ENCODERS[name](**parameters)
+        made = encoder(*place, **parameters)
     except TypeError as error:
         raise InputError(f"encoder {name!r}: the parameters do not fit ({error})") from None
+    if encoder.on_device:
+        made.check_files()
+    return made

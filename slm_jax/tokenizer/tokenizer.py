@@ -4,7 +4,9 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import shutil
 import tempfile
+from collections.abc import Sequence
 from importlib import metadata
 
 import numpy as np
@@ -14,7 +16,7 @@ from safetensors import SafetensorError
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, sha256, write_json
 from slm_jax.tokenizer.audio import load_audio
-from slm_jax.tokenizer.encoders import Encoder, make_encoder
+from slm_jax.tokenizer.encoders import FILES, Encoder, make_encoder
 from slm_jax.tokenizer.folder import CENTROIDS, CONFIG, fingerprint, read_config
 from slm_jax.tokenizer.units import assign, check_k, collapse, eos_id, pad_id
 
@@ -99,6 +101,23 @@ class Tokenizer:
         units_T = assign(self.encoder(wave_S), self.centroids_KxD)
         return collapse(units_T)[0] if self.collapse else units_T
 
+    def encode_many(self, waves: Sequence[np.ndarray]) -> list[np.ndarray | InputError]:
+        """Units_T of every frame of each waveform, never collapsed, uint16; or why there are none.
+
+        Each waveform gives what it gives alone. An encoder that JAX runs takes them in batches.
+        """
+        features = self.encoder.many(waves) if self.encoder.on_device else map(self._features, waves)
+        return [
+            result if isinstance(result, InputError) else assign(result, self.centroids_KxD)
+            for result in features
+        ]
+
+    def _features(self, wave_S: np.ndarray) -> np.ndarray | InputError:
+        try:
+            return self.encoder(wave_S)
+        except InputError as error:
+            return error
+
     def encode_file(self, path: str | os.PathLike) -> np.ndarray:
         """Units of a recording, uint16; raises AudioError when the file cannot be used."""
         return self.encode(load_audio(path, self.sample_rate))
@@ -106,7 +125,7 @@ class Tokenizer:
     def save(self, directory: str | os.PathLike) -> None:
         """Writes the folder whole: stopped at any moment, it leaves no half tokenizer at `directory`.
 
-        A tokenizer that is there is replaced; raises InputError when something else is.
+        The weights of an encoder come along, as hard links where the disk allows. A tokenizer that is there is replaced; raises InputError when something else is.
         """
         directory = pathlib.Path(directory).resolve()
         if directory.exists() and not _holds_at_most_a_tokenizer(directory):
@@ -116,6 +135,10 @@ class Tokenizer:
         with aside, atomic_path(directory) as temporary:
             temporary.mkdir(exist_ok=True)
             (temporary / CENTROIDS).write_bytes(self._centroids_bytes())
+            if self.encoder.on_device:
+                (temporary / FILES).mkdir()
+                for path in self.encoder.files:
+                    _link_or_copy(path, temporary / FILES / path.name)
             write_json(temporary / CONFIG, self.config)
             if directory.exists():  # a folder takes the name of no folder that has files
                 os.replace(directory, pathlib.Path(aside.name) / directory.name)
@@ -127,7 +150,7 @@ class Tokenizer:
         config = read_config(directory)
         centroids_KxD = _read_centroids(directory / CENTROIDS, config["centroids"]["sha256"])
         try:
-            encoder = make_encoder(config["encoder"]["name"], config["encoder"]["parameters"])
+            encoder = make_encoder(config["encoder"]["name"], config["encoder"]["parameters"], directory)
             tokenizer = cls(encoder, centroids_KxD, config["collapse"], config["fit"], config["libraries"])
         except InputError as error:
             raise InputError(f"{directory / CONFIG}: {error}") from None
@@ -144,7 +167,15 @@ class Tokenizer:
 
 
 def _holds_at_most_a_tokenizer(path: pathlib.Path) -> bool:
-    return path.is_dir() and {file.name for file in path.iterdir()} <= {CONFIG, CENTROIDS}
+    names = {file.name for file in path.iterdir()} if path.is_dir() else {""}
+    return names <= {CONFIG, CENTROIDS, FILES} and (CONFIG in names or FILES not in names)
+
+
+def _link_or_copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another disk, or one without hard links
+        shutil.copyfile(source, target)
 
 
 def _read_centroids(path: pathlib.Path, digest: str) -> np.ndarray:
