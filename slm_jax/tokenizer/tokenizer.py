@@ -125,7 +125,8 @@ class Tokenizer:
     def save(self, directory: str | os.PathLike) -> None:
         """Writes the folder whole: stopped at any moment, it leaves no half tokenizer at `directory`.
 
-        The weights of an encoder come along, as hard links where the disk allows. A tokenizer that is there is replaced; raises InputError when something else is.
+        The weights of an encoder come along, as hard links where the disk allows. A tokenizer that is there
+        is replaced; raises InputError when something else is.
         """
         directory = pathlib.Path(directory).resolve()
         if directory.exists() and not _holds_at_most_a_tokenizer(directory):

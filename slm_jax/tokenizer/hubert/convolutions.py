@@ -67,7 +67,7 @@ class ConvolutionalFeatures(nnx.Module):
         )
 
     def __call__(self, wave_BxS: jax.Array, group_norm_2xBxC: jax.Array | None) -> jax.Array:
-        """features_BxTxC of waves whose S samples make T whole frames; `group_norm` as `GroupNorm` gives it."""
+        """features_BxTxC of waves whose S samples make T frames; `group_norm` as `GroupNorm` gives it."""
         frames = self.config.frames(wave_BxS.shape[1])
         block = min(BLOCK_FRAMES, frames)
         blocks = -(-frames // block)

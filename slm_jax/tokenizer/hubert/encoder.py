@@ -24,10 +24,10 @@ DTYPES = ("float32", "bfloat16")
 class HuBERT:
     """HuBERT encoder: wave_S (at `sample_rate`) -> the hidden states_TxD of `layer` (at `frame_rate`).
 
-    Layers are numbered as transformers' `hidden_states` (0 is the input of the first layer). Recordings longer
-    than `chunk_seconds` are encoded in chunks that know nothing of each other; with `overlap_seconds` each
-    chunk of that length sees so much on either side of the frames it keeps. `normalize` gives the waveform
-    zero mean and unit variance. `weights` are the sha256 of the model's files in `folder`, `model` the fields
+    Layers are numbered as transformers' `hidden_states` (0 is the input of the first layer). Recordings
+    longer than `chunk_seconds` are encoded in chunks that know nothing of each other; with `overlap_seconds`
+    each chunk sees so much on either side of the frames it keeps. `normalize` gives the waveform zero mean
+    and unit variance. `weights` are the sha256 of the model's files in `folder`, `model` the fields
     of its config.json: together with the rest they say what moves a feature, and the place of the folder
     does not.
 
@@ -85,8 +85,8 @@ class HuBERT:
             raise InputError(f"hubert: dtype is {self.dtype!r}; give one of {', '.join(DTYPES)}")
         if self._config.frames(self._chunk) <= 2 * self._overlap:
             raise InputError(
-                f"hubert: chunk_seconds is {self.chunk_seconds:g} and overlap_seconds {self.overlap_seconds:g}; "
-                "a chunk must be longer than one frame and than the overlap on both of its sides"
+                f"hubert: chunk_seconds is {self.chunk_seconds:g} and overlap_seconds "
+                f"{self.overlap_seconds:g}; a chunk must be longer than one frame and than both its overlaps"
             )
         if self.overlap_seconds < 0:
             raise InputError(f"hubert: overlap_seconds is {self.overlap_seconds:g}; give 0 or more")

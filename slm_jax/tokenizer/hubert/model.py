@@ -12,7 +12,7 @@ from slm_jax.tokenizer.hubert.weights import Weights
 
 
 class Hubert(nnx.Module):
-    """The convolutions and the first `layer` Transformer layers; what comes after is neither read nor computed.
+    """The convolutions and the first `layer` Transformer layers; nothing after them is read or computed.
 
     Layers are numbered as transformers' `hidden_states`: 0 is the input of the first layer.
     """

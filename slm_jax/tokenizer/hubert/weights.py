@@ -57,7 +57,8 @@ class Weights:
                 raise InputError(f"{path}: no such file; copy every file of the model's folder") from None
             except (SafetensorError, OSError) as error:
                 raise InputError(f"{path}: not a safetensors file ({error}); copy it again") from None
-            self._where |= {name.removeprefix(PREFIX): (path, handle, name) for name in handle.keys()}
+            names = handle.keys()
+            self._where |= {name.removeprefix(PREFIX): (path, handle, name) for name in names}
 
     def __contains__(self, name: str) -> bool:
         return name in self._where
