@@ -1,9 +1,11 @@
 """Units to batches: the unit dataset on disk, its writer, packing and loading."""
 
-from slm_jax.data.describe import format_statistics, open_dataset
+from slm_jax.data.describe import format_sources, format_statistics, open_dataset, sources
 from slm_jax.data.encode import encode_recordings
+from slm_jax.data.granularity import format_granularity, granularity, write_granularity
 from slm_jax.data.loader import Windows, training_batches
 from slm_jax.data.pairs_dataset import Candidate, PairsDataset
+from slm_jax.data.pieces import decode_pieces, encode_pieces, fit_pieces
 from slm_jax.data.shards import write_dataset
 from slm_jax.data.unit_dataset import UnitDataset
 
@@ -12,9 +14,17 @@ __all__ = [
     "PairsDataset",
     "UnitDataset",
     "Windows",
+    "decode_pieces",
+    "encode_pieces",
     "encode_recordings",
+    "fit_pieces",
+    "format_granularity",
+    "format_sources",
     "format_statistics",
+    "granularity",
     "open_dataset",
+    "sources",
     "training_batches",
     "write_dataset",
+    "write_granularity",
 ]

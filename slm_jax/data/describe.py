@@ -1,23 +1,39 @@
-"""A dataset of either kind, opened by what its folder says, and its statistics as a table."""
+"""A dataset of either kind, opened by what its folder says, and its statistics as tables."""
 
+import collections
+import itertools
 import os
 import pathlib
 
+import numpy as np
+
 from slm_jax.data.pairs_dataset import PairsDataset
+from slm_jax.data.table import format_table
 from slm_jax.data.unit_dataset import UnitDataset
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
+from slm_jax.progress import progress
 
-COLUMNS = (
-    ("records", "{:,}"),
-    ("hours", "{:.2f}"),
-    ("units", "{:,}"),
-    ("units_per_second", "{:.1f}"),
-    ("mean_length", "{:.0f}"),
-    ("longest", "{:,}"),
-    ("units_in_use", "{:,}"),
-    ("unit_entropy", "{:.2f}"),
-)
+SPLIT_COLUMNS = {
+    "split": "{}",
+    "records": "{:,}",
+    "hours": "{:,.2f}",
+    "units": "{:,}",
+    "units_per_second": "{:.1f}",
+    "mean_length": "{:.0f}",
+    "longest": "{:,}",
+    "units_in_use": "{:,}",
+    "unit_entropy": "{:.2f}",
+}
+SOURCE_COLUMNS = {
+    "source": "{}",
+    "split": "{}",
+    "records": "{:,}",
+    "hours": "{:,.2f}",
+    "tokens": "{:,}",
+    "tokens_per_second": "{:.1f}",
+}
+ALL = "all"
 
 
 def open_dataset(directory: str | os.PathLike) -> UnitDataset | PairsDataset:
@@ -36,9 +52,48 @@ def open_dataset(directory: str | os.PathLike) -> UnitDataset | PairsDataset:
 
 def format_statistics(dataset: UnitDataset) -> str:
     """One line a split: records, hours, units, and how the units are used (entropy in nats)."""
-    rows = [["split", *(name.replace("_", " ") for name, _ in COLUMNS)]]
-    for split, statistics in dataset.statistics().items():
-        rows.append([split, *(form.format(statistics[name]) for name, form in COLUMNS)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join([f"{dataset.name}: {dataset.kind}, vocabulary {dataset.vocab_size}", *lines])
+    rows = [{"split": split, **statistics} for split, statistics in dataset.statistics().items()]
+    for row in rows:
+        row["hours"] = row["hours"] or None
+    heading = f"{dataset.name}: {dataset.kind}, vocabulary {dataset.vocab_size}"
+    return f"{heading}\n{format_table(rows, SPLIT_COLUMNS)}"
+
+
+def sources(dataset: UnitDataset) -> list[dict]:
+    """The study's table of data: records, hours, tokens (without EOS) and tokens per second of every source in
+    every split, of every source, and of all sources; "all" stands for every source or split.
+
+    Hours and rate are None where the seconds of a record are not known. Reads every record, with progress.
+    """
+    sums = collections.defaultdict(
+        lambda: np.zeros(4)
+    )  # records, tokens, seconds, records of unknown seconds
+    records = sum(len(dataset.lengths(split)) for split in dataset.splits)
+    with progress(total=records, desc="sources", unit="record") as bar:
+        for split in dataset.splits:
+            for example in dataset.examples(split):
+                seconds = example["seconds"]
+                for key in itertools.product((example["source"], None), (split, None)):
+                    sums[key] += 1, len(example["units"]), seconds, seconds == 0
+                bar.update()
+    names = sorted({source for source, _ in sums if source is not None})
+    keys = itertools.product([*names, None], [*dataset.splits, None])
+    return [_source_row(*key, *sums[key]) for key in keys if key in sums]
+
+
+def format_sources(dataset: UnitDataset) -> str:
+    """`sources` as a table of text."""
+    return format_table(sources(dataset), SOURCE_COLUMNS)
+
+
+def _source_row(
+    source: str | None, split: str | None, records: float, tokens: float, seconds: float, unknown: float
+) -> dict:
+    return {
+        "source": ALL if source is None else source,
+        "split": ALL if split is None else split,
+        "records": int(records),
+        "hours": None if unknown else seconds / 3600,
+        "tokens": int(tokens),
+        "tokens_per_second": None if unknown else tokens / seconds,
+    }

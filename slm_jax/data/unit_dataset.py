@@ -89,6 +89,11 @@ class UnitDataset:
         self._check_split(split)
         return self._lengths[split]
 
+    def unit_counts(self, split: str) -> np.ndarray:
+        """How often every unit occurs, int64_K."""
+        self._check_split(split)
+        return self._unit_counts[split]
+
     def shard_lengths(self, split: str) -> list[int]:
         """Records of every shard."""
         self._check_split(split)
