@@ -1,5 +1,6 @@
 """Where speech comes from: a story grammar, text files, audio corpora, and speech synthesis."""
 
+from slm_jax.corpora.adapters import ADAPTERS
 from slm_jax.corpora.corpus import cloze_utterances, pair_utterances, story_utterances, write_corpus
 from slm_jax.corpora.find import find_recordings, stream_recordings
 from slm_jax.corpora.folder import scan_folder
@@ -8,10 +9,11 @@ from slm_jax.corpora.recording import Recording
 from slm_jax.corpora.segments import segment
 from slm_jax.corpora.split import assign_split, split_of
 from slm_jax.corpora.synthesis import speak
-from slm_jax.corpora.text import read_text
+from slm_jax.corpora.text import read_text, text_recordings
 from slm_jax.corpora.utterance import VOICES, Utterance
 
 __all__ = [
+    "ADAPTERS",
     "VOICES",
     "Recording",
     "Utterance",
@@ -27,6 +29,7 @@ __all__ = [
     "split_of",
     "story_utterances",
     "stream_recordings",
+    "text_recordings",
     "write_corpus",
     "write_manifest",
 ]

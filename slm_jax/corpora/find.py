@@ -4,10 +4,11 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from slm_jax.corpora.adapters import ADAPTERS
 from slm_jax.corpora.fairseq import stream_tsv
 from slm_jax.corpora.folder import stream_folder
 from slm_jax.corpora.manifest import MANIFEST, stream_manifest
-from slm_jax.corpora.recording import AUDIO_SUFFIXES, Recording, unique
+from slm_jax.corpora.recording import AUDIO_SUFFIXES, TFDS, Recording, unique
 from slm_jax.errors import InputError
 
 
@@ -17,17 +18,31 @@ def find_recordings(path: str | os.PathLike) -> list[Recording]:
 
 
 def stream_recordings(path: str | os.PathLike) -> Iterator[Recording]:
-    """The recordings of a manifest (.jsonl, or fairseq's .tsv), of a folder with a manifest.jsonl, or of a
-    folder of audio files: one by one, never all in memory, so that an id that occurs twice is not found out.
+    """The recordings one name stands for, one by one, never all in memory (so an id may occur twice):
+
+    - a manifest: JSON lines, or fairseq's .tsv,
+    - a folder with a manifest.jsonl, or any folder of audio files,
+    - `CORPUS:FOLDER`, such as librispeech:/data/LibriSpeech: one of ADAPTERS,
+    - `tfds:NAME`, such as tfds:librispeech/clean: an audio data set that TFDS has prepared on this machine.
+
+    Raises InputError when there is no such thing, and for what each of these raises.
     """
     return (recording for _, recording in _located(path))
 
 
 def _located(path: str | os.PathLike) -> Iterator[tuple[str, Recording]]:
+    kind, _, place = os.fspath(path).partition(":")
+    if place and kind in ADAPTERS:
+        return _by_path(ADAPTERS[kind](place))
+    if place and kind == TFDS.rstrip(":"):
+        from slm_jax.corpora.tfds_audio import tfds_recordings  # imports TFDS, which files do not need
+
+        return _by_path(tfds_recordings(os.fspath(path)))
     path = pathlib.Path(path)
     if not path.exists():
         raise InputError(
-            f"{path}: no such file or folder; give a manifest (.jsonl) or a folder of audio files"
+            f"{path}: no such file or folder; give a manifest (.jsonl), a folder of audio files, tfds:NAME, "
+            f"or CORPUS:FOLDER with a corpus of {', '.join(ADAPTERS)}"
         )
     if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
         raise InputError(f"{path}: is a recording; give its folder, or a manifest (.jsonl) that lists it")
@@ -35,3 +50,7 @@ def _located(path: str | os.PathLike) -> Iterator[tuple[str, Recording]]:
         manifest = path / MANIFEST
         return stream_manifest(manifest) if manifest.exists() else stream_folder(path)
     return stream_tsv(path) if path.suffix == ".tsv" else stream_manifest(path)
+
+
+def _by_path(recordings: Iterator[Recording]) -> Iterator[tuple[str, Recording]]:
+    return ((os.fspath(recording.path), recording) for recording in recordings)

@@ -1,16 +1,20 @@
-"""Text from outside as utterances: prose, JSON lines, or minimal pairs in BLiMP's format."""
+"""Text from outside, to be spoken: prose, JSON lines, or minimal pairs in BLiMP's format."""
 
+import mmap
 import os
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
 
+from slm_jax.corpora.recording import ESPEAK, Recording
 from slm_jax.corpora.split import assign_split
 from slm_jax.corpora.utterance import VOICES, Utterance, candidates, pick_voice
 from slm_jax.errors import InputError
-from slm_jax.files import read_jsonl
+from slm_jax.files import stream_jsonl, stream_lines
 
 WORDS_PER_PASSAGE = 60  # about 20 s of speech
+WORDS_PER_STORY = 500  # about 3 minutes
+END_OF_TEXT = "<|endoftext|>"
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)([\"'”’)]*) (?=[\"'“‘(]?[A-Z])"
 )
@@ -19,24 +23,47 @@ _SENTENCE_END = re.compile(
 def read_text(path: str | os.PathLike, voices: Sequence[str] = tuple(VOICES)) -> list[Utterance]:
     """The utterances of a text file.
 
-    - Plain text: a passage between blank lines is an utterance, long ones are divided into a few sentences
-      each.
+    - Plain text: a passage between blank lines (or `<|endoftext|>`, if the file has it) is an utterance, long
+      ones are divided into a few sentences each.
     - `.jsonl` with "text": an utterance a row; id, split, source and all other fields are kept.
     - `.jsonl` with "sentence_good" and "sentence_bad" (BLiMP): both sentences of each pair, in every voice.
 
     All but pairs are spoken in one voice each, chosen by the hash of the id, and without a split get one by
-    the same hash rule as recordings. Raises InputError naming file and row for empty or missing text.
+    the same hash rule as recordings. Raises InputError naming file and line for empty or missing text.
     """
     path = pathlib.Path(path)
-    utterances = list(_read_jsonl(path, voices) if path.suffix == ".jsonl" else _read_plain(path, voices))
+    utterances = list(_rows(path, voices) if path.suffix == ".jsonl" else _passages(path, voices))
     if not utterances:
         raise InputError(f"{path}: no text in the file")
     return utterances
 
 
-def _read_jsonl(path: pathlib.Path, voices: Sequence[str]) -> Iterator[Utterance]:
-    for index, row in enumerate(read_jsonl(path)):
-        where = f"{path}, record {index + 1}"
+def text_recordings(path: str | os.PathLike, voices: Sequence[str] = ("us_female",)) -> Iterator[Recording]:
+    """A text file of any size as recordings that are spoken when they are needed: no audio is on the disk.
+
+    A text between blank lines (or `<|endoftext|>`, if the file has it) is a recording, above 500 words
+    several that share a split; rows of `.jsonl` are as in `read_text`. Raises InputError for an unknown
+    voice, a missing file, and naming file and line for empty or missing text.
+    """
+    path = pathlib.Path(path)
+    for voice in voices:
+        if voice not in VOICES:
+            raise InputError(f"voice {voice!r}: there is no such voice; choose from {', '.join(VOICES)}")
+    is_rows = path.suffix == ".jsonl"
+    return _at_least_one(map(_spoken, _rows(path, voices)) if is_rows else _stories(path, voices), path)
+
+
+def _at_least_one(recordings: Iterator[Recording], path: pathlib.Path) -> Iterator[Recording]:
+    recording = None
+    for recording in recordings:
+        yield recording
+    if recording is None:
+        raise InputError(f"{path}: no text in the file")
+
+
+def _rows(path: pathlib.Path, voices: Sequence[str]) -> Iterator[Utterance]:
+    for index, (number, row) in enumerate(stream_jsonl(path)):
+        where = f"{path}, line {number}"
         if "sentence_good" in row:
             good, bad = (_text(row, key, where) for key in ("sentence_good", "sentence_bad"))
             yield from candidates(
@@ -57,31 +84,76 @@ def _text(row: dict, key: str, where: str) -> str:
     return text
 
 
-def _read_plain(path: pathlib.Path, voices: Sequence[str]) -> Iterator[Utterance]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{path}: no such text file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error})") from None
-    passages = (p for paragraph in re.split(r"\n\s*\n", text) for p in divide(paragraph))
-    for index, passage in enumerate(passages):
-        yield _passage(f"{path.stem}-{index:06d}", passage, path.stem, voices, {})
-
-
 def _passage(id: str, text: str, source: str, voices: Sequence[str], fields: dict) -> Utterance:
     return Utterance(id, text, pick_voice(id, voices), {"source": source, "split": assign_split(id)} | fields)
 
 
-def divide(paragraph: str) -> list[str]:
-    """Divides a paragraph at sentence ends into passages of at most WORDS_PER_PASSAGE words.
+def _passages(path: pathlib.Path, voices: Sequence[str]) -> Iterator[Utterance]:
+    passages = (passage for text in _texts(path) for passage in divide(text, WORDS_PER_PASSAGE))
+    for index, passage in enumerate(passages):
+        yield _passage(f"{path.stem}-{index:06d}", passage, path.stem, voices, {})
+
+
+def _stories(path: pathlib.Path, voices: Sequence[str]) -> Iterator[Recording]:
+    for index, text in enumerate(_texts(path)):
+        story = f"{path.stem}-{index:07d}"
+        passages = divide(text, WORDS_PER_STORY)
+        voice = pick_voice(story, voices)
+        for number, passage in enumerate(passages):
+            yield Recording(
+                id=story if len(passages) == 1 else f"{story}-{number:03d}",
+                path=pathlib.Path(ESPEAK + voice),
+                speaker=voice,
+                source=path.stem,
+                text=passage,
+                parent=story if len(passages) > 1 else None,
+            )
+
+
+def _spoken(utterance: Utterance) -> Recording:
+    fields = dict(utterance.fields)
+    return Recording(
+        id=utterance.id,
+        path=pathlib.Path(ESPEAK + utterance.voice),
+        speaker=utterance.voice,
+        source=fields.pop("source"),
+        split=fields.pop("split", None),
+        text=utterance.text,
+        fields=fields,
+    )
+
+
+def _texts(path: pathlib.Path) -> Iterator[str]:
+    """What stands between `<|endoftext|>` if the file has it anywhere, between blank lines if not."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such text file")
+    marked = _has(path, END_OF_TEXT)
+    lines: list[str] = []
+    for number, line in stream_lines(path):
+        first, *others = line.removeprefix("\ufeff" if number == 1 else "").split(END_OF_TEXT)
+        lines.append(first)
+        for other in others if marked else [""] * (not line.strip()):
+            yield "\n".join(lines)
+            lines = [other]
+    yield "\n".join(lines)
+
+
+def _has(path: pathlib.Path, mark: str) -> bool:
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(mark.encode()) >= 0
+
+
+def divide(text: str, most_words: int) -> list[str]:
+    """Divides a text at sentence ends into passages of at most `most_words` words.
 
     A longer sentence is a passage by itself; what has no letter or digit (a rule of dashes) is left out.
     """
     passages: list[list[str]] = []
-    for sentence in _SENTENCE_END.sub(r"\1\n", " ".join(paragraph.split())).split("\n"):
+    for sentence in _SENTENCE_END.sub(r"\1\n", " ".join(text.split())).split("\n"):
         words = sentence.split()
-        if passages and len(passages[-1]) + len(words) <= WORDS_PER_PASSAGE:
+        if passages and len(passages[-1]) + len(words) <= most_words:
             passages[-1].extend(words)
         else:
             passages.append(words)
