@@ -14,7 +14,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub = verbs.add("train", _train, "pre-train a model on a unit dataset", takes_config=True)
     add_config(sub, "configs/cpu_small.py")
     sub.add_argument(
-        "--distributed", action="store_true", help="this is one process of several (TPU pod, SLURM, Open MPI)"
+        "--distributed", action="store_true", help="this is one process of several (docs/launching.md)"
     )
 
     sub = verbs.add("evaluate", _evaluate, "score a trained model on minimal pairs")
@@ -40,8 +40,6 @@ def _plan(options) -> None:
 def _train(options) -> None:
     import json
 
-    import jax
-
     from slm_jax.model import share_cpu_among_devices
     from slm_jax.training import parse_config, train
 
@@ -49,15 +47,29 @@ def _train(options) -> None:
         raise InputError("this is a study's config; run it with slm study")
     config = parse_config(options.config)
     if options.distributed:
-        try:
-            jax.distributed.initialize()
-        except ValueError as error:
-            raise InputError(
-                f"--distributed: found no TPU pod, SLURM or Open MPI ({error}); leave it out for one process"
-            ) from None
+        _join_other_processes()
     else:
         share_cpu_among_devices(config.batch_size)
     print(json.dumps(train(config, options.workdir), indent=2))
+
+
+def _join_other_processes() -> None:
+    """JAX reads the coordinator's address from the environment, but not how many processes there are."""
+    import os
+
+    import jax
+
+    try:
+        processes, process = (
+            int(os.environ[name]) if name in os.environ else None
+            for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+        )
+        jax.distributed.initialize(num_processes=processes, process_id=process)
+    except ValueError as error:
+        raise InputError(
+            f"--distributed: found no TPU pod, SLURM or Open MPI ({error}); set JAX_COORDINATOR_ADDRESS, "
+            "JAX_NUM_PROCESSES and JAX_PROCESS_ID, or leave it out for one process"
+        ) from None
 
 
 def _evaluate(options) -> None:
