@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Submits a training run to SLURM: one process a GPU (the default) or a node, on one or many nodes.
+#
+#   bash launch/gpu_slurm.sh --nodes 2 --gpus 8 --time 12:00:00 --jobs 3 -- \
+#       --config=configs/budgets/1e19.py:309M --config.data.path=/shared/units --workdir=/shared/runs/309M
+#
+#   --nodes N         how many nodes (default 1)
+#   --gpus N          GPUs of each node (default 8)
+#   --per gpu|node    one process a GPU, or one a node that sees all its GPUs (mesh.tensor needs the latter)
+#   --time LIMIT      of a job, as sbatch takes it (default: the partition's)
+#   --sbatch OPTION   any other option of sbatch without its dashes, as partition=gpu; may be given several times
+#   --jobs N          so many jobs, one after the other: each goes on where the one before was ended (default 1)
+#   --name NAME       of the jobs (default slm_jax); of jobs with one name only one runs at a time
+#   --logs DIR        where JOB.log goes (default runs/slurm)
+#   --dry-run         print the commands and run nothing
+#
+# What follows -- goes to `slm train`. Run it from a checkout that all nodes see; the environment is made in .venv
+# once. A preempted job is queued again by SLURM and goes on from its newest checkpoint; two minutes before its time
+# is over a job gets SIGTERM.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source launch/steps.sh
+source launch/environment.sh
+
+nodes=1 gpus=8 per=gpu jobs=1 name=slm_jax logs=runs/slurm
+options=(--requeue --open-mode=append --signal=TERM@120) # to the processes, not to the script around them
+while [ $# -gt 0 ]; do
+    case $1 in
+        --nodes) need "$@"; nodes=$2; shift 2 ;;
+        --gpus) need "$@"; gpus=$2; shift 2 ;;
+        --per) need "$@"; per=$2; shift 2 ;;
+        --time) need "$@"; options+=("--time=$2"); shift 2 ;;
+        --sbatch) need "$@"; options+=("--$2"); shift 2 ;;
+        --jobs) need "$@"; jobs=$2; shift 2 ;;
+        --name) need "$@"; name=$2; shift 2 ;;
+        --logs) need "$@"; logs=$2; shift 2 ;;
+        --dry-run) DRY_RUN=yes; shift ;;
+        --help) help ;;
+        --) shift; break ;;
+        *) fail "there is no option $1; see --help" ;;
+    esac
+done
+whole --nodes "$nodes" 1
+whole --gpus "$gpus" 1
+whole --jobs "$jobs" 1
+training_arguments "$@"
+tool sbatch "run this on a login node of a SLURM cluster"
+
+run=(srun --kill-on-bad-exit=1 "$PWD/.venv/bin/slm" train --distributed "$@")
+case $per in
+    gpu) tasks=$gpus ;; # JAX gives each process the GPU of its place on the node
+    node)
+        tasks=1 # ... which for a lone process would be the first GPU only
+        run=(env "JAX_LOCAL_DEVICE_IDS=$(seq -s , 0 $((gpus - 1)))" "${run[@]}")
+        ;;
+    *) fail "--per is '$per': choose gpu or node" ;;
+esac
+
+# singleton: of one name and user, one job runs at a time.
+submit=(sbatch "--job-name=$name" "--nodes=$nodes" "--ntasks-per-node=$tasks" "--gpus-per-node=$gpus"
+    --dependency=singleton "--output=$logs/%j.log" "${options[@]}" --wrap "exec $(quoted "${run[@]}")")
+
+[ -x .venv/bin/slm ] || step make_environment .venv gpu
+step mkdir -p "$logs"
+for ((job = 0; job < jobs; job++)); do
+    step "${submit[@]}"
+done
