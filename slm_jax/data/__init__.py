@@ -3,6 +3,7 @@
 from slm_jax.data.describe import format_sources, format_statistics, open_dataset, sources
 from slm_jax.data.encode import encode_recordings
 from slm_jax.data.granularity import format_granularity, granularity, write_granularity
+from slm_jax.data.imports import IMPORT_FORMATS, import_units
 from slm_jax.data.loader import Windows, training_batches
 from slm_jax.data.pairs_dataset import Candidate, PairsDataset
 from slm_jax.data.pieces import decode_pieces, encode_pieces, fit_pieces
@@ -10,6 +11,7 @@ from slm_jax.data.shards import write_dataset
 from slm_jax.data.unit_dataset import UnitDataset
 
 __all__ = [
+    "IMPORT_FORMATS",
     "Candidate",
     "PairsDataset",
     "UnitDataset",
@@ -22,6 +24,7 @@ __all__ = [
     "format_sources",
     "format_statistics",
     "granularity",
+    "import_units",
     "open_dataset",
     "sources",
     "training_batches",

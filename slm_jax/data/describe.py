@@ -60,24 +60,21 @@ def format_statistics(dataset: UnitDataset) -> str:
 
 
 def sources(dataset: UnitDataset) -> list[dict]:
-    """The study's table of data: records, hours, tokens (without EOS) and tokens per second of every source in
-    every split, of every source, and of all sources; "all" stands for every source or split.
+    """The study's table of data: records, hours, tokens (without EOS) and tokens per second of every source
+    in every split, of every source, and of all sources; "all" stands for every source or split.
 
-    Hours and rate are None where the seconds of a record are not known. Reads every record, with progress.
+    Hours and rate are None where the seconds are not known. Reads every record, with progress.
     """
-    sums = collections.defaultdict(
-        lambda: np.zeros(4)
-    )  # records, tokens, seconds, records of unknown seconds
+    sums = collections.defaultdict(lambda: np.zeros(3))  # records, tokens, seconds
     records = sum(len(dataset.lengths(split)) for split in dataset.splits)
     with progress(total=records, desc="sources", unit="record") as bar:
         for split in dataset.splits:
             for example in dataset.examples(split):
-                seconds = example["seconds"]
-                for key in itertools.product((example["source"], None), (split, None)):
-                    sums[key] += 1, len(example["units"]), seconds, seconds == 0
+                for key in itertools.product((example["source"], ALL), (split, ALL)):
+                    sums[key] += 1, len(example["units"]), example["seconds"]
                 bar.update()
-    names = sorted({source for source, _ in sums if source is not None})
-    keys = itertools.product([*names, None], [*dataset.splits, None])
+    names = sorted({source for source, _ in sums} - {ALL})
+    keys = itertools.product(_with_total(names), _with_total(dataset.splits))
     return [_source_row(*key, *sums[key]) for key in keys if key in sums]
 
 
@@ -86,14 +83,16 @@ def format_sources(dataset: UnitDataset) -> str:
     return format_table(sources(dataset), SOURCE_COLUMNS)
 
 
-def _source_row(
-    source: str | None, split: str | None, records: float, tokens: float, seconds: float, unknown: float
-) -> dict:
+def _with_total(names: list[str]) -> list[str]:
+    return [*names, ALL] if len(names) > 1 else names
+
+
+def _source_row(source: str, split: str, records: float, tokens: float, seconds: float) -> dict:
     return {
-        "source": ALL if source is None else source,
-        "split": ALL if split is None else split,
+        "source": source,
+        "split": split,
         "records": int(records),
-        "hours": None if unknown else seconds / 3600,
+        "hours": seconds / 3600 if seconds else None,
         "tokens": int(tokens),
-        "tokens_per_second": None if unknown else tokens / seconds,
+        "tokens_per_second": tokens / seconds if seconds else None,
     }

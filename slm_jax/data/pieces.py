@@ -11,7 +11,7 @@ import numpy as np
 from slm_jax.data.describe import open_dataset
 from slm_jax.data.receipts import ShardReceipt
 from slm_jax.data.schema import RUNS
-from slm_jax.data.shards import shard_paths, write_metadata, write_shard
+from slm_jax.data.shards import check_absent, shard_paths, write_metadata, write_shard
 from slm_jax.data.unit_dataset import UnitDataset
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path
@@ -38,8 +38,8 @@ def fit_pieces(
 ) -> PieceTokenizer:
     """Trains a piece tokenizer on about `sample_units` units of the train split, records in random order.
 
-    `model` is "unigram" (Kudo 2018) or "bpe" (Sennrich et al. 2016). The result depends on the dataset and these
-    arguments alone. Raises InputError when one is out of range or the units do not have as many pieces.
+    `model` is "unigram" (Kudo 2018) or "bpe" (Sennrich et al. 2016). The result depends on the dataset and
+    these arguments alone. Raises InputError when one is out of range or the units do not have as many pieces.
     """
     if sample_units < 1:
         raise InputError(f"sample_units is {sample_units}: give the number of units to train on, 1 or more")
@@ -75,12 +75,11 @@ def encode_pieces(
     dataset, pieces = open_dataset(dataset_dir), PieceTokenizer.load(tokenizer_dir)
     if dataset.tokenizer_fingerprint != fingerprint(pieces.units):
         raise InputError(
-            f"{dataset_dir}: its units come from another tokenizer than those the pieces of {tokenizer_dir} were "
-            "trained on; train pieces on this dataset, or encode its audio with that tokenizer"
+            f"{dataset_dir}: its units come from another tokenizer than those the pieces of {tokenizer_dir} "
+            "were trained on; train pieces on this dataset, or encode its audio with that tokenizer"
         )
-    _rewrite(
-        dataset, out_dir, tokenizer_dir, functools.partial(_encode, pieces), workers, dataset.has_durations
-    )
+    encode = functools.partial(_encode, pieces)
+    _rewrite(dataset, out_dir, tokenizer_dir, encode, workers, durations=dataset.has_durations)
 
 
 def decode_pieces(
@@ -93,7 +92,8 @@ def decode_pieces(
     dataset, pieces = open_dataset(dataset_dir), PieceTokenizer.load(dataset_dir)
     with tempfile.TemporaryDirectory() as units_dir:
         pieces.save_units(units_dir)
-        _rewrite(dataset, out_dir, units_dir, functools.partial(_decode, pieces), workers, durations=False)
+        decode = functools.partial(_decode, pieces)
+        _rewrite(dataset, out_dir, units_dir, decode, workers, durations=False)
 
 
 def _encode(pieces: PieceTokenizer, row: dict) -> dict:
@@ -101,13 +101,13 @@ def _encode(pieces: PieceTokenizer, row: dict) -> dict:
     if RUNS not in row:
         return row | {"units": pieces_M}
     starts_M = np.cumsum(pieces.lengths_P[pieces_M]) - pieces.lengths_P[pieces_M]
-    return row | {"units": pieces_M, RUNS: np.add.reduceat(row[RUNS], starts_M)}
+    return row | {"units": pieces_M, RUNS: np.add.reduceat(row[RUNS], starts_M, dtype=np.uint16)}
 
 
 def _decode(pieces: PieceTokenizer, row: dict) -> dict:
-    return {field: value for field, value in row.items() if field != RUNS} | {
-        "units": pieces.decode(row["units"])
-    }
+    row = row | {"units": pieces.decode(row["units"])}
+    row.pop(RUNS, None)
+    return row
 
 
 def _sample(dataset: UnitDataset, seed: int, sample_units: int) -> list[np.ndarray]:
@@ -130,8 +130,7 @@ def _rewrite(
 ) -> None:
     """The dataset with every record's tokens converted to those of another tokenizer, shard by shard."""
     out_dir = pathlib.Path(out_dir)
-    if out_dir.exists() and any(out_dir.iterdir()):
-        raise InputError(f"{out_dir}: exists already; remove it or choose another folder")
+    check_absent(out_dir)
     k = read_config(tokenizer_dir)["k"]
     with atomic_path(out_dir) as temporary:
         temporary.mkdir()

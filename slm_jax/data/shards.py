@@ -46,6 +46,13 @@ def check_name(name: str, what: str) -> None:
         raise InputError(f"{what} {name!r} must be lower-case letters, digits and _, starting with a letter")
 
 
+def check_absent(out_dir: str | os.PathLike) -> None:
+    """Raises InputError when something is in the way of a new dataset."""
+    out_dir = pathlib.Path(out_dir)
+    if out_dir.exists() and (out_dir.is_file() or any(out_dir.iterdir())):
+        raise InputError(f"{out_dir}: exists already; remove it or choose another folder")
+
+
 @contextlib.contextmanager
 def named_write_errors(path: pathlib.Path) -> Iterator[None]:
     """Turns a full disk or a forbidden folder into an InputError naming `path`."""
@@ -165,8 +172,7 @@ def write_dataset(
     """
     out_dir = pathlib.Path(out_dir)
     check_name(name, "dataset name")
-    if out_dir.exists() and any(out_dir.iterdir()):
-        raise InputError(f"{out_dir}: exists already; remove it or choose another folder")
+    check_absent(out_dir)
     k = read_config(tokenizer_dir)["k"]
     receipts: dict[str, list[ShardReceipt]] = {}
     with atomic_path(out_dir) as temporary:

@@ -11,6 +11,7 @@ from slm_jax.tokenizer.folder import (
     fingerprint,
     kind_of,
     read_config,
+    write_external,
 )
 from slm_jax.tokenizer.logmel import LogMel
 from slm_jax.tokenizer.mfcc import MFCC
@@ -40,4 +41,5 @@ __all__ = [
     "parallel_map",
     "read_config",
     "train_pieces",
+    "write_external",
 ]

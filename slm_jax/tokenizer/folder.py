@@ -14,7 +14,7 @@ import pathlib
 import shutil
 
 from slm_jax.errors import InputError
-from slm_jax.files import atomic_path, read_json
+from slm_jax.files import atomic_path, read_json, write_json
 from slm_jax.tokenizer.units import check_k, eos_id, pad_id
 
 CONFIG = "tokenizer.json"
@@ -79,14 +79,16 @@ def read_config(directory: str | os.PathLike, kind: str | None = None) -> dict:
     return config
 
 
-def external_config(*, origin: str, k: int, frame_rate: float | None, collapse: bool) -> dict:
-    """The content of tokenizer.json for units 0..k-1 that another project made.
+def write_external(
+    directory: str | os.PathLike, *, origin: str, k: int, frame_rate: float | None, collapse: bool
+) -> None:
+    """Writes tokenizer.json for units 0..k-1 that another project made.
 
     `origin` names what made them: datasets with the same origin, k, rate (frames per second; None: unknown)
-    and collapsing pass for units of one tokenizer.
+    and collapsing pass for units of one tokenizer. Raises InputError for a k that no tokenizer can have.
     """
     check_k(k)
-    return {
+    config = {
         "kind": EXTERNAL,
         "origin": origin,
         "frame_rate": frame_rate,
@@ -96,6 +98,7 @@ def external_config(*, origin: str, k: int, frame_rate: float | None, collapse: 
         "pad": pad_id(k),
         "vocab_size": k + 2,
     }
+    write_json(pathlib.Path(directory) / CONFIG, config)
 
 
 def copy_tokenizer(source: str | os.PathLike, target: str | os.PathLike) -> None:

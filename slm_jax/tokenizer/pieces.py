@@ -21,8 +21,8 @@ from slm_jax.tokenizer.seeds import seed_strings
 from slm_jax.tokenizer.units import MAX_K, eos_id, pad_id
 
 MODELS = ("unigram", "bpe")
-# Unit u is the character FIRST + u: the 65,534 characters of this plane are private, so that none of them is a
-# space, is normalized or has a script, and there are as many of them as units.
+# Unit u is the character FIRST + u: the 65,534 characters of this plane are private, so that none of them is
+# a space, is normalized or has a script, and there are as many of them as units.
 FIRST = 0xF0000
 SENTENCE = 1000  # units: longer recordings are cut for training, not for encoding
 LONGEST = 16  # units of a piece; SentencePiece's own limit
@@ -34,8 +34,8 @@ THREADS = 16
 class PieceTokenizer:
     """Units to pieces and back without loss.
 
-    Token ids: pieces 0..k-1, EOS = k, PAD = k + 1. `units` is the configuration of the tokenizer that made the
-    units, `units_dir` a folder that has its files; `fit` says how the pieces were trained.
+    Token ids: pieces 0..k-1, EOS = k, PAD = k + 1. `units` is the configuration of the tokenizer that made
+    the units, `units_dir` a folder that has its files; `fit` says how the pieces were trained.
     """
 
     units: dict
@@ -126,7 +126,10 @@ class PieceTokenizer:
 
     @classmethod
     def load(cls, directory: str | os.PathLike) -> "PieceTokenizer":
-        """Reads a piece tokenizer's folder, or that of a dataset of pieces; raises InputError naming the file."""
+        """Reads the folder of a piece tokenizer or of a dataset of pieces.
+
+        Raises InputError naming the file.
+        """
         directory = pathlib.Path(directory)
         config = read_config(directory, PIECES)
         path = directory / PIECES_MODEL
@@ -134,7 +137,7 @@ class PieceTokenizer:
             raise InputError(f"{path}: no such file; copy it together with {CONFIG}")
         if sha256(path) != config["pieces"]["sha256"]:
             raise InputError(
-                f"{path}: does not match field 'pieces.sha256' of {CONFIG}; copy both files from one tokenizer"
+                f"{path}: does not match field 'pieces.sha256' of {CONFIG}; copy both from one tokenizer"
             )
         try:
             tokenizer = cls(config["units"], directory, path.read_bytes(), config["fit"], config["libraries"])
@@ -153,7 +156,8 @@ def check_vocabulary(vocabulary: int, k: int, model: str) -> None:
         raise InputError(f"model {model!r} is unknown; the models of pieces are: {', '.join(MODELS)}")
     if not k < vocabulary <= MAX_K:
         raise InputError(
-            f"vocabulary is {vocabulary}: give more than the {k} units, which are all pieces, and at most {MAX_K}"
+            f"vocabulary is {vocabulary}: give more than the {k} units, which are all pieces, "
+            f"and at most {MAX_K}"
         )
 
 
@@ -206,8 +210,8 @@ def train_pieces(recordings: Sequence[np.ndarray], *, k: int, vocabulary: int, m
             )
         except RuntimeError as error:
             raise InputError(
-                f"SentencePiece cannot train {vocabulary} pieces on {sum(map(len, recordings))} units ({error}); "
-                "give a smaller vocabulary or more units"
+                f"SentencePiece cannot train {vocabulary} pieces on {sum(map(len, recordings))} units "
+                f"({error}); give a smaller vocabulary or more units"
             ) from None
     return _without_seeds_name(trained.getvalue())
 
@@ -215,8 +219,8 @@ def train_pieces(recordings: Sequence[np.ndarray], *, k: int, vocabulary: int, m
 def _without_seeds_name(model: bytes) -> bytes:
     """The model without the name of the temporary file, which is another one every time.
 
-    SentencePiece's own Python classes for its files refuse any but the newest protobuf, hence the two fields of
-    sentencepiece_model.proto here; all others are kept as they are.
+    SentencePiece's own Python classes for its files refuse any but the newest protobuf, hence the two fields
+    of sentencepiece_model.proto here; all others are kept as they are.
     """
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="pieces.proto", package="slm_jax")

@@ -1,8 +1,8 @@
 """The strings of units that a unigram model starts from.
 
-SentencePiece finds them by itself, but version 0.2.3 searches bytes instead of characters and so misses most of
-them wherever characters share their first byte, as those that stand for units do: it was measured to find 252
-pieces where 6,742 are to be found.
+SentencePiece finds them by itself, but version 0.2.3 searches bytes instead of characters and so misses most
+of them wherever characters share their first byte, as those that stand for units do: it was measured to find
+252 pieces where 0.2.2 found 6,742.
 """
 
 from collections.abc import Iterator, Sequence
