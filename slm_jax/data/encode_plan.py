@@ -23,7 +23,7 @@ from slm_jax.data.shards import check_name, named_write_errors, shard_paths
 from slm_jax.errors import InputError
 
 PAIRS_SPLIT = "test"
-BUFFERED_LINES = 100_000  # held before they are appended to the lists of their shards
+BUFFERED_LINES = 10_000  # held before they are appended to the lists of their shards
 
 
 @dataclasses.dataclass

@@ -1,6 +1,7 @@
 """Reading a unit dataset: fast random access to units, and everything known about them."""
 
 import functools
+import itertools
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -129,7 +130,10 @@ class UnitDataset:
         return {split: self._split_statistics(split) for split in self.splits}
 
     def validate(self) -> None:
-        """Hashes every file again; raises InputError naming the first that differs."""
+        """Hashes every file again; raises InputError naming the first that differs: no flipped bit is missed."""
+        for path in itertools.chain.from_iterable(self._shards.values()):
+            if path.name not in self._checksums:
+                raise InputError(f"{self.directory / CHECKSUMS}: does not list {path.name}; {FIX}")
         for file, expected in progress(self._checksums.items(), desc="checksums", unit="file"):
             if sha256(self.directory / file) != expected["sha256"]:
                 raise InputError(f"{self.directory / file}: does not match its checksum; {FIX}")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slm_jax.data import PairsDataset, UnitDataset, write_dataset
+from slm_jax.data import PairsDataset, UnitDataset, open_dataset, write_dataset
 from slm_jax.errors import InputError
 from slm_jax.tokenizer import Tokenizer
 
@@ -136,6 +136,30 @@ def test_a_flipped_byte_is_named_when_its_record_is_read_or_all_is_validated(uni
         dataset.read("train", range(150))
     with pytest.raises(InputError, match=f"{SHARD}: does not match its checksum"):
         dataset.validate()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@given(data=st.data())
+def test_any_flipped_bit_of_any_file_is_found(unit_dir, data):
+    path = data.draw(st.sampled_from([path for path in sorted(unit_dir.iterdir()) if path.stat().st_size]))
+    content = path.read_bytes()
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    flipped = bytearray(content)
+    flipped[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(flipped)
+    try:
+        with pytest.raises(InputError):
+            open_dataset(unit_dir).validate()
+    finally:
+        path.write_bytes(content)
+    open_dataset(unit_dir).validate()
+
+
+def test_a_flip_that_gives_a_checksum_the_name_of_another_shard_is_found(unit_dir):
+    path = unit_dir / "checksums.json"
+    path.write_text(path.read_text().replace("train.array_record-00000", "train.array_record-00001"))
+    with pytest.raises(InputError, match=r"does not list made_up-train\.array_record-00000"):
+        UnitDataset(unit_dir).validate()
 
 
 @pytest.mark.parametrize(
