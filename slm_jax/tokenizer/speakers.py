@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -47,16 +47,9 @@ def speaker_statistics(
     return {speaker: _statistics(sums) for speaker, sums in total.items()}
 
 
-def recording_features(
-    recording: Recording, encoder: Encoder, speakers: Mapping[str, Statistics]
-) -> np.ndarray:
-    """features_TxD of a recording, normalized with its speaker's statistics where the encoder needs them.
-
-    Raises InputError when the recording cannot be used.
-    """
-    wave_S = load_recording(recording, encoder.sample_rate)
-    speaker = speakers.get(recording.speaker)
-    return encoder(wave_S) if speaker is None else encoder(wave_S, speaker)
+def for_speaker(encoder: Encoder, statistics: Statistics | None) -> Encoder:
+    """`encoder` for a speaker's recordings; None: there are no statistics, or it needs none."""
+    return encoder if statistics is None else encoder.for_speaker(statistics)
 
 
 def _samples(recordings: Iterable[Recording]) -> dict[str, list[Recording]]:

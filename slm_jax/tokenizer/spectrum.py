@@ -1,8 +1,9 @@
 """Mel spectra in dB as librosa defines them, fast enough for whole corpora; what MFCC and log-mel share."""
 
+import copy
 import dataclasses
 import functools
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import scipy.fft
@@ -51,6 +52,7 @@ class MelEncoder:
 
     name: ClassVar[str]
     on_device: ClassVar[bool] = False
+    _speaker: ClassVar[Statistics | None] = None  # of one encoder, not of the class, after `for_speaker`
 
     def __post_init__(self):
         if self.frame_rate <= 0 or BASE_RATE % self.frame_rate:
@@ -74,7 +76,7 @@ class MelEncoder:
 
     @property
     def needs_speaker(self) -> bool:
-        """Whether a call needs the statistics of the speaker."""
+        """Whether a call needs the statistics of the speaker, which `for_speaker` gives it."""
         return self.normalization.startswith("speaker")
 
     @property
@@ -94,23 +96,29 @@ class MelEncoder:
     def __getstate__(self) -> dict:
         return self.__dict__ | {"_mel_FxM": self._mel_FxM}
 
-    def __call__(self, wave_S: np.ndarray, speaker: Statistics | None = None) -> np.ndarray:
+    def for_speaker(self, statistics: Statistics) -> Self:
+        """This encoder for recordings of one speaker."""
+        bound = copy.copy(self)  # with the mel filters, which take a while to make
+        object.__setattr__(bound, "_speaker", statistics)
+        return bound
+
+    def __call__(self, wave_S: np.ndarray) -> np.ndarray:
         """Features of one recording, float32.
 
         Raises InputError when the recording is shorter than one frame, or when the statistics of its speaker
-        are needed and not given.
+        are needed and `for_speaker` did not give them.
         """
         features_TxD = self.unnormalized(wave_S)
         if self.normalization == "none":
             return features_TxD
         statistics = Statistics(features_TxD.mean(axis=0), features_TxD.std(axis=0))
         if self.needs_speaker:
-            if speaker is None:
+            if self._speaker is None:
                 raise InputError(
                     f"{self.name}: normalization {self.normalization!r} needs the statistics of the speaker, "
                     "and there are none; give recordings with their speakers, or take 'mean' or 'variance'"
                 )
-            statistics = speaker
+            statistics = self._speaker
         features_TxD = features_TxD - statistics.mean_D
         if self.normalization.endswith("variance"):
             features_TxD /= np.maximum(statistics.deviation_D, MIN_DEVIATION)

@@ -1,5 +1,7 @@
 """Speaker-level normalization: statistics over a speaker's recordings, and what they take away."""
 
+import pickle
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,9 +9,14 @@ import soundfile
 from slm_jax.corpora import Recording
 from slm_jax.errors import InputError
 from slm_jax.tokenizer import MFCC, LogMel
-from slm_jax.tokenizer.speakers import RECORDINGS_PER_SPEAKER, recording_features, speaker_statistics
+from slm_jax.tokenizer.speakers import RECORDINGS_PER_SPEAKER, for_speaker, speaker_statistics
 
 RATE = 16_000
+
+
+def recording_features(recording: Recording, encoder, speakers) -> np.ndarray:
+    wave_S, _ = soundfile.read(recording.path, dtype="float32")
+    return for_speaker(encoder, speakers.get(recording.speaker))(wave_S)
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +109,14 @@ def test_speakers_filters_are_taken_away(recordings):
         return float(np.abs(means[0] - means[1]).mean())
 
     assert distance(MFCC(normalization="speaker_mean")) < 0.1 * distance(MFCC())
+
+
+def test_an_encoder_for_a_speaker_is_the_same_encoder_in_every_process(recordings):
+    encoder = LogMel(normalization="speaker_variance")
+    speakers = speaker_statistics(recordings, encoder, workers=1)
+    bound = encoder.for_speaker(speakers["low"])
+    assert bound == encoder and bound.parameters == encoder.parameters
+    wave_S, _ = soundfile.read(recordings[0].path, dtype="float32")
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(bound))(wave_S), bound(wave_S))
+    with pytest.raises(InputError, match="needs the statistics"):
+        encoder(wave_S)

@@ -14,7 +14,7 @@ from slm_jax.errors import InputError
 from slm_jax.progress import progress
 from slm_jax.tokenizer.audio import load_recording
 from slm_jax.tokenizer.quality.quality import NO_PHONE, quality
-from slm_jax.tokenizer.speakers import recording_features, speaker_statistics
+from slm_jax.tokenizer.speakers import for_speaker, speaker_statistics
 from slm_jax.tokenizer.spectrum import Statistics
 from slm_jax.tokenizer.tokenizer import Tokenizer
 from slm_jax.tokenizer.units import assign, collapse
@@ -95,7 +95,7 @@ def frame_labels(phones: Sequence[Phone], frames: int, frame_rate: float) -> np.
 def _encode(
     tokenizer: Tokenizer, recordings: Sequence[Recording], workers: int | None
 ) -> list[_Frames | None]:
-    if getattr(tokenizer.encoder, "on_device", False):
+    if tokenizer.encoder.on_device:
         results = _on_device(tokenizer, recordings)
     else:
         speakers = speaker_statistics(recordings, tokenizer.encoder, workers=workers)
@@ -109,7 +109,8 @@ def _frames_of(
     tokenizer: Tokenizer, speakers: Mapping[str, Statistics], recording: Recording
 ) -> _Frames | None:
     try:
-        return _frames(tokenizer, recording_features(recording, tokenizer.encoder, speakers))
+        encoder = for_speaker(tokenizer.encoder, speakers.get(recording.speaker))
+        return _frames(tokenizer, encoder(load_recording(recording, encoder.sample_rate)))
     except InputError:
         return None
 
