@@ -130,7 +130,7 @@ class UnitDataset:
         return {split: self._split_statistics(split) for split in self.splits}
 
     def validate(self) -> None:
-        """Hashes every file again; raises InputError naming the first that differs: no flipped bit is missed."""
+        """Hashes every file again; raises InputError naming the first that differs by as little as a bit."""
         for path in itertools.chain.from_iterable(self._shards.values()):
             if path.name not in self._checksums:
                 raise InputError(f"{self.directory / CHECKSUMS}: does not list {path.name}; {FIX}")
