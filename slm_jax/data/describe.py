@@ -70,10 +70,10 @@ def sources(dataset: UnitDataset) -> list[dict]:
     with progress(total=records, desc="sources", unit="record") as bar:
         for split in dataset.splits:
             for example in dataset.examples(split):
-                for key in itertools.product((example["source"], ALL), (split, ALL)):
+                for key in itertools.product((example["source"], None), (split, None)):
                     sums[key] += 1, len(example["units"]), example["seconds"]
                 bar.update()
-    names = sorted({source for source, _ in sums} - {ALL})
+    names = sorted({source for source, _ in sums if source is not None})
     keys = itertools.product(_with_total(names), _with_total(dataset.splits))
     return [_source_row(*key, *sums[key]) for key in keys if key in sums]
 
@@ -83,14 +83,14 @@ def format_sources(dataset: UnitDataset) -> str:
     return format_table(sources(dataset), SOURCE_COLUMNS)
 
 
-def _with_total(names: list[str]) -> list[str]:
-    return [*names, ALL] if len(names) > 1 else names
+def _with_total(names: list[str]) -> list[str | None]:
+    return [*names, None] if len(names) > 1 else names
 
 
-def _source_row(source: str, split: str, records: float, tokens: float, seconds: float) -> dict:
+def _source_row(source: str | None, split: str | None, records: float, tokens: float, seconds: float) -> dict:
     return {
-        "source": source,
-        "split": split,
+        "source": ALL if source is None else source,
+        "split": ALL if split is None else split,
         "records": int(records),
         "hours": seconds / 3600 if seconds else None,
         "tokens": int(tokens),

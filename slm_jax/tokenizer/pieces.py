@@ -40,7 +40,7 @@ class PieceTokenizer:
 
     units: dict
     units_dir: pathlib.Path
-    model: bytes
+    model: bytes = dataclasses.field(repr=False)
     fit: dict
     libraries: dict = dataclasses.field(
         default_factory=lambda: {"sentencepiece": metadata.version("sentencepiece")}
