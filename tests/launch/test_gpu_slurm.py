@@ -1,0 +1,75 @@
+"""What launch/gpu_slurm.sh asks of SLURM, and what the job it submits runs."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from recorded import ROOT, Recorded
+
+TRAIN = ["--", "--config=configs/budgets/1e19.py:309M", "--workdir=/shared/my runs/309M"]
+
+
+@pytest.fixture
+def slurm(tmp_path):
+    """The launcher in a checkout of its own, whose environment is there already."""
+    shutil.copytree(ROOT / "launch", tmp_path / "launch")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "slm").touch(mode=0o755)
+    tools = Recorded(tmp_path, "sbatch", "srun")
+    tools.script = str(tmp_path / "launch" / "gpu_slurm.sh")
+    return tools
+
+
+def options(command: list[str]) -> set[str]:
+    return {word for word in command if word.startswith("--") and word != "--wrap"}
+
+
+def test_one_process_a_gpu(slurm):
+    done = slurm.run(slurm.script, "--nodes", "2", "--gpus", "4", "--time", "12:00:00", *TRAIN)
+    assert done.returncode == 0, done.stderr
+    [command] = slurm.commands
+    assert command[0] == "sbatch"
+    assert options(command) == {
+        "--job-name=slm_jax",
+        "--nodes=2",
+        "--ntasks-per-node=4",
+        "--gpus-per-node=4",
+        "--dependency=singleton",
+        "--output=runs/slurm/%j.log",
+        "--requeue",
+        "--open-mode=append",
+        "--signal=TERM@120",
+        "--time=12:00:00",
+    }
+
+
+def test_the_job_runs_what_was_asked_for(slurm, tmp_path):
+    assert slurm.run(slurm.script, *TRAIN).returncode == 0
+    job = slurm.commands[0][-1]
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", job], env=os.environ | {"PATH": path}, stdin=subprocess.DEVNULL, check=True)
+    slm = str(tmp_path / ".venv" / "bin" / "slm")
+    assert slurm.commands[1] == ["srun", "--kill-on-bad-exit=1", slm, "train", "--distributed", *TRAIN[1:]]
+
+
+def test_one_process_a_node_sees_all_its_gpus(slurm, tmp_path):
+    assert slurm.run(slurm.script, "--per", "node", "--gpus", "4", *TRAIN).returncode == 0
+    assert "--ntasks-per-node=1" in slurm.commands[0]
+    assert "--gpus-per-node=4" in slurm.commands[0]
+    (tmp_path / "bin" / "srun").write_text('#!/bin/sh\necho "$JAX_LOCAL_DEVICE_IDS"\n')
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    job = subprocess.run(
+        ["sh", "-c", slurm.commands[0][-1]], env=os.environ | {"PATH": path}, capture_output=True, text=True
+    )
+    assert job.stdout == "0,1,2,3\n"
+
+
+def test_several_jobs_wait_for_each_other_and_other_options_are_passed_on(slurm):
+    more = ["--jobs", "3", "--name", "309M", "--sbatch", "partition=gpu", "--sbatch", "cpus-per-task=8"]
+    assert slurm.run(slurm.script, *more, *TRAIN).returncode == 0
+    assert len(slurm.commands) == 3
+    assert slurm.commands[0] == slurm.commands[1] == slurm.commands[2]
+    assert {"--dependency=singleton", "--job-name=309M", "--partition=gpu", "--cpus-per-task=8"} <= options(
+        slurm.commands[0]
+    )
