@@ -12,10 +12,12 @@ from slm_jax.data.encode_plan import deal, shard_jobs, spool_recordings
 from slm_jax.data.encode_shard import ShardJob, encode_shard
 from slm_jax.data.receipts import ShardReceipt, read_receipt
 from slm_jax.data.shards import CHECKSUMS, check_name, named_write_errors, shard_count, write_metadata
+from slm_jax.data.speaker_table import write_speakers
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, read_jsonl, write_json, write_jsonl
 from slm_jax.progress import progress
 from slm_jax.tokenizer import Tokenizer, parallel_map
+from slm_jax.tokenizer.speakers import speaker_statistics
 
 SKIPPED = "skipped.jsonl"
 FOLDERS = ("dataset", "lists", "receipts")
@@ -74,6 +76,11 @@ def encode_recordings(
     dataset = partial / "dataset"
     jobs = functools.partial(shard_jobs, dataset, name, shards)
     todo = deal(spool, jobs(), shards)
+    table = next(jobs()).speakers
+    if not table.exists() and (
+        speakers := speaker_statistics(spool.recordings(), tokenizer.encoder, workers=workers)
+    ):
+        write_speakers(table, speakers)
     spool.file.close()
     total = sum(spool.counts.values())
     with progress(total=total, initial=total - todo, desc="tokenize", unit="recording") as bar:

@@ -18,7 +18,7 @@ import numpy as np
 
 from slm_jax.corpora import Recording, split_of
 from slm_jax.data import schema
-from slm_jax.data.encode_shard import ShardJob
+from slm_jax.data.encode_shard import ShardJob, recording_of
 from slm_jax.data.shards import check_name, named_write_errors, shard_paths
 from slm_jax.errors import InputError
 
@@ -37,6 +37,10 @@ class Spool:
     kind: str
     counts: dict[str, int]
     digest: str  # of the set of recordings, whatever their order
+
+    def recordings(self) -> Iterator[Recording]:
+        """The recordings as they came, with their splits."""
+        return (recording_of(row) for _, _, row in self.lines())
 
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Split, position (16 hexadecimal digits) and JSON of every recording."""

@@ -12,6 +12,7 @@ from slm_jax.data import schema
 from slm_jax.data.encode_units import encode_each
 from slm_jax.data.receipts import read_receipt, write_receipt
 from slm_jax.data.shards import write_shard
+from slm_jax.data.speaker_table import read_speakers
 from slm_jax.errors import InputError
 from slm_jax.tokenizer import Tokenizer
 from slm_jax.tokenizer.units import collapse
@@ -34,6 +35,11 @@ class ShardJob:
     def receipt(self) -> pathlib.Path:
         return self.path.parent.parent / "receipts" / f"{self.path.name}.safetensors"
 
+    @property
+    def speakers(self) -> pathlib.Path:
+        """The table of all shards, if the encoder normalizes by speaker."""
+        return self.path.parent.parent / "speakers.safetensors"
+
     def is_written(self) -> bool:
         if not (self.receipt.is_file() and self.path.is_file()):
             return False
@@ -47,9 +53,15 @@ class ShardJob:
         with self.listing.open(encoding="ascii") as file:
             for line in file:
                 position, row = line.split(" ", 1)
-                recording = Recording(**json.loads(row))
+                recording = recording_of(row)
                 rows.append((position, _bundle(recording), recording.id, recording))
         return [recording for *_, recording in sorted(rows, key=lambda row: row[:-1])]
+
+
+def recording_of(row: str) -> Recording:
+    """A recording from the JSON of its fields."""
+    fields = json.loads(row)
+    return Recording(**fields | {"path": pathlib.Path(fields["path"])})
 
 
 def encode_shard(tokenizer: Tokenizer, job: ShardJob, *, kind: str, durations: bool) -> int:
@@ -59,7 +71,7 @@ def encode_shard(tokenizer: Tokenizer, job: ShardJob, *, kind: str, durations: b
     """
     recordings = job.recordings()
     bundles: dict[tuple, dict[str, dict | InputError]] = collections.defaultdict(dict)
-    for recording, seconds, units_T in encode_each(tokenizer, recordings):
+    for recording, seconds, units_T in encode_each(tokenizer, recordings, read_speakers(job.speakers)):
         result = units_T
         if not isinstance(units_T, InputError):
             result = _example(tokenizer, kind, durations, recording, seconds, units_T)

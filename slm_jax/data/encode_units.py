@@ -2,14 +2,17 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from slm_jax.corpora import Recording
 from slm_jax.errors import InputError
 from slm_jax.tokenizer import Tokenizer, load_recording
+from slm_jax.tokenizer.speakers import for_speaker
+from slm_jax.tokenizer.spectrum import Statistics
 
 BATCH_SECONDS = 600.0  # of audio that an accelerator gets at once
 LOADING_THREADS = 4
@@ -18,15 +21,21 @@ Loaded = tuple[Recording, np.ndarray | InputError]  # wave_S, or why there is no
 Encoded = tuple[Recording, float, np.ndarray | InputError]  # seconds and units_T, or why there are none
 
 
-def encode_each(tokenizer: Tokenizer, recordings: Iterable[Recording]) -> Iterator[Encoded]:
+def encode_each(
+    tokenizer: Tokenizer, recordings: Iterable[Recording], speakers: Mapping[str, Statistics]
+) -> Iterator[Encoded]:
     """The units of every frame of every recording, in order, or the InputError that says why there are none.
 
+    `speakers` has the statistics of the speakers where the encoder normalizes by them.
     In memory is the audio of one recording; for encoders that run on accelerators that of three batches of
     BATCH_SECONDS: one is computed, one waits, one is loaded.
     """
     if not tokenizer.encoder.on_device:
         for recording in recordings:
-            yield from _encode_batch(tokenizer, [_load(tokenizer, recording)])
+            encoder = for_speaker(tokenizer.encoder, speakers.get(recording.speaker))
+            yield from _encode_batch(
+                dataclasses.replace(tokenizer, encoder=encoder), [_load(tokenizer, recording)]
+            )
         return
     with concurrent.futures.ThreadPoolExecutor(1) as device:
         computing = None

@@ -20,6 +20,7 @@ from slm_jax.data.encode_plan import deal, shard_jobs, spool_recordings
 from slm_jax.data.encode_units import encode_each
 from slm_jax.errors import InputError
 from slm_jax.tokenizer import ENCODERS, MFCC, Tokenizer, load_audio
+from slm_jax.tokenizer.speakers import speaker_statistics
 from slm_jax.tokenizer.units import assign
 
 
@@ -155,6 +156,24 @@ def test_a_unit_that_lasts_too_long_to_be_counted_is_skipped(recordings, tmp_pat
     assert len(runs) == 1 and runs[0] <= 20
 
 
+def test_an_encoder_that_normalizes_by_speaker_gets_the_statistics_of_each(recordings, tmp_path):
+    encoder = MFCC(normalization="speaker_mean")
+    tokenizer = Tokenizer(encoder, np.random.default_rng(0).normal(0, 30, (30, 26)))
+    tokenizer.save(tmp_path / "tokenizer")
+    encode_recordings(
+        iter(recordings), tmp_path / "tokenizer", tmp_path / "out", name="test", workers=1, durations=True
+    )
+    speakers = speaker_statistics(recordings, encoder, workers=1)
+    by_id = {recording.id: recording for recording in recordings}
+    rows = [row for split in ("train", "validation") for row in UnitDataset(tmp_path / "out").examples(split)]
+    assert len(rows) == len(recordings) and len(speakers) == 3
+    for row in rows:
+        recording = by_id[row["id"]]
+        features_TxD = encoder.for_speaker(speakers[recording.speaker])(load_audio(recording.path, 16_000))
+        expected = assign(features_TxD, tokenizer.centroids_KxD)
+        np.testing.assert_array_equal(np.repeat(row["units"], row["runs"]), expected)
+
+
 @dataclasses.dataclass
 class OnDevice:
     """Energies as an encoder that takes batches; it remembers what came together."""
@@ -228,7 +247,7 @@ def test_units_do_not_depend_on_the_batches(recordings, device_dir, monkeypatch,
     tokenizer = Tokenizer.load(device_dir)
     monkeypatch.setattr("slm_jax.data.encode_units.BATCH_SECONDS", seconds)
     for recording, (found, length, units_T) in zip(
-        recordings, encode_each(tokenizer, iter(recordings)), strict=True
+        recordings, encode_each(tokenizer, iter(recordings), {}), strict=True
     ):
         wave_S = load_audio(recording.path, 16_000)
         assert found is recording and length == len(wave_S) / 16_000
