@@ -17,7 +17,7 @@ from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, sha256, write_json
 from slm_jax.tokenizer.audio import load_audio
 from slm_jax.tokenizer.encoders import FILES, Encoder, make_encoder
-from slm_jax.tokenizer.folder import CENTROIDS, CONFIG, fingerprint, read_config
+from slm_jax.tokenizer.folder import CENTROIDS, CONFIG, SPEECH, fingerprint, read_config
 from slm_jax.tokenizer.units import assign, check_k, collapse, eos_id, pad_id
 
 LIBRARIES = ("numpy", "scipy", "librosa", "soundfile", "soxr", "jax")  # whose versions may move a unit
@@ -148,7 +148,7 @@ class Tokenizer:
     def load(cls, directory: str | os.PathLike) -> "Tokenizer":
         """Reads a tokenizer folder; raises InputError naming the file and the field that is wrong."""
         directory = pathlib.Path(directory)
-        config = read_config(directory)
+        config = read_config(directory, SPEECH)
         centroids_KxD = _read_centroids(directory / CENTROIDS, config["centroids"]["sha256"])
         try:
             encoder = make_encoder(config["encoder"]["name"], config["encoder"]["parameters"], directory)

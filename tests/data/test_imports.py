@@ -340,5 +340,5 @@ def test_arguments_out_of_range_are_named(tmp_path, arguments, message):
         import_units(given.pop("format"), given.pop("source"), tmp_path / "out", **given)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="exists already|must be"):
+    with pytest.raises(InputError, match=r"exists already|must be"):
         import_units("textless", tmp_path / "units.txt", tmp_path / "out", name="x", k=K)

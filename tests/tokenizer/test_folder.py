@@ -69,7 +69,7 @@ def test_kinds_and_ids(speech_dir, pieces_dir, external_dir):
     assert pieces["units"] == speech and pieces["k"] == 7
     assert (pieces["frame_rate"], pieces["collapse"]) == (speech["frame_rate"], speech["collapse"])
     with pytest.raises(InputError, match="is of kind 'pieces', but 'speech' is needed"):
-        read_config(pieces_dir, SPEECH)
+        Tokenizer.load(pieces_dir)
 
 
 def test_a_copy_has_the_arrays_and_nothing_else(tmp_path, speech_dir, pieces_dir, external_dir):
