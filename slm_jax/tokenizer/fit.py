@@ -1,23 +1,29 @@
 """Fitting a tokenizer: k-means on the features of a random sample of the recordings."""
 
+import contextlib
 import functools
+import hashlib
+import heapq
 import math
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from slm_jax.corpora import Recording, assign_split
 from slm_jax.errors import InputError
 from slm_jax.progress import progress
-from slm_jax.tokenizer.audio import load_audio
 from slm_jax.tokenizer.encoders import Encoder
+from slm_jax.tokenizer.features import recording_features
 from slm_jax.tokenizer.tokenizer import Tokenizer
 from slm_jax.tokenizer.units import check_k
-from slm_jax.tokenizer.workers import parallel_map
+
+RECORDINGS_A_SECOND = 2  # kept of a corpus for each second to fit on: recordings of half a second or longer
+LEAST_RECORDINGS = 1000
 
 
 def fit_tokenizer(
-    recordings: Sequence[Recording],
+    recordings: Iterable[Recording],
     *,
     encoder: Encoder,
     k: int,
@@ -25,12 +31,16 @@ def fit_tokenizer(
     sample_seconds: float = 3600.0,
     collapse: bool = True,
     workers: int | None = None,
+    algorithm: str = "auto",
+    init: str = "auto",
 ) -> Tokenizer:
     """Fits k centroids on about `sample_seconds` of audio, from training recordings in random order.
 
-    The result depends on the recordings, the encoder, k, seed and sample_seconds, not on the workers. Raises
-    InputError when an argument is out of range, no recording can be used, or the sample has fewer different
-    frames than k.
+    The recordings may stream from a corpus of any size; the features lie in a temporary file (TMPDIR says
+    where) of 4 bytes a number. The result depends on which recordings there are, not on their order, on the
+    encoder, k, seed, sample_seconds, algorithm and init (see kmeans.fit_kmeans), and not on the workers.
+    Raises InputError when an argument is out of range, no recording can be used, or the sample has fewer
+    different frames than k.
     """
     check_k(k)
     if not 0 < sample_seconds < math.inf:
@@ -39,48 +49,60 @@ def fit_tokenizer(
         )
     if seed < 0:
         raise InputError(f"seed is {seed}: give 0 or more")
-    from slm_jax.tokenizer.kmeans import fit_kmeans  # imports jax, which worker processes do not need
+    # Here, as it imports jax, which worker processes do not need.
+    from slm_jax.tokenizer.kmeans import choose_algorithm, choose_init, fit_kmeans
 
-    features_MxD = _sample(recordings, encoder, seed, sample_seconds, workers)
-    centroids_KxD, inertia = fit_kmeans(features_MxD, k, seed=seed)
+    algorithm_for, init_for = (
+        functools.partial(choose, k=k, dim=encoder.dim) for choose in (choose_algorithm, choose_init)
+    )
+    algorithm_for(1, algorithm=algorithm), init_for(1, init=init)  # a typo is refused before hours of work
+    chosen = _choose(recordings, seed, sample_seconds)
+    with _sample(chosen, encoder, sample_seconds, workers) as features_MxD:
+        frames = len(features_MxD)
+        algorithm, init = algorithm_for(frames, algorithm=algorithm), init_for(frames, init=init)
+        centroids_KxD, inertia = fit_kmeans(features_MxD, k, seed=seed, algorithm=algorithm, init=init)
     fit = {
         "seed": seed,
         "sample_seconds": sample_seconds,
-        "frames": len(features_MxD),
-        "inertia_per_frame": round(inertia / len(features_MxD), 6),
+        "frames": frames,
+        "algorithm": algorithm,
+        "init": init,
+        "inertia_per_frame": round(inertia / frames, 6),
     }
     return Tokenizer(encoder, centroids_KxD, collapse, fit)
 
 
-def _sample(
-    recordings: Sequence[Recording], encoder: Encoder, seed: int, sample_seconds: float, workers: int | None
-) -> np.ndarray:
-    paths = [r.path for r in recordings if (r.split or assign_split(r.id)) == "train"]
-    order = np.random.default_rng(seed).permutation(len(paths))
-    wanted = int(sample_seconds * encoder.frame_rate)
-    features, frames, problem = [], 0, "there is no recording for training"
-    results = parallel_map(
-        functools.partial(_features, encoder), (paths[index] for index in order), workers=workers
+def _choose(recordings: Iterable[Recording], seed: int, sample_seconds: float) -> list[Recording]:
+    """Training recordings in the order of a hash, so that a long stream is never held."""
+    training = (r for r in recordings if (r.split or assign_split(r.id)) == "train")
+    limit = LEAST_RECORDINGS + math.ceil(RECORDINGS_A_SECOND * sample_seconds)
+    return heapq.nsmallest(
+        limit, training, key=lambda r: hashlib.sha256(f"fit {seed} {r.id}".encode()).digest()
     )
-    with progress(total=wanted, desc="features", unit="frame") as bar:
-        for result in results:
-            if isinstance(result, str):
-                problem = result
-                continue
-            features.append(result)
-            frames += len(result)
-            bar.update(len(result))
-            if frames >= wanted:
-                break
-    results.close()
-    if not features:
-        raise InputError(f"no audio to fit a tokenizer on: {problem}")
-    return np.concatenate(features)
 
 
-def _features(encoder: Encoder, path: str) -> np.ndarray | str:
-    """Features of a recording, or why there are none: one bad file must not stop a fit."""
-    try:
-        return encoder(load_audio(path, encoder.sample_rate))
-    except InputError as error:
-        return str(error)
+@contextlib.contextmanager
+def _sample(
+    recordings: list[Recording], encoder: Encoder, sample_seconds: float, workers: int | None
+) -> Iterator[np.ndarray]:
+    """features_MxD of as many recordings as are needed, as a memory map of a temporary file."""
+    wanted = math.ceil(sample_seconds * encoder.frame_rate)
+    frames, problem = 0, "there is no recording for training"
+    with (
+        tempfile.TemporaryFile(prefix="slm-features-") as file,
+        contextlib.closing(recording_features(encoder, recordings, workers)) as results,
+    ):
+        with progress(total=wanted, desc="features", unit="frame") as bar:
+            for result in results:
+                if isinstance(result, InputError):
+                    problem = result
+                    continue
+                np.asarray(result, np.float32).tofile(file)
+                frames += len(result)
+                bar.update(len(result))
+                if frames >= wanted:
+                    break
+        if not frames:
+            raise InputError(f"no audio to fit a tokenizer on: {problem}")
+        file.flush()
+        yield np.memmap(file, np.float32, "r", shape=(frames, encoder.dim))

@@ -5,6 +5,7 @@ import numpy as np
 from slm_jax.errors import InputError
 
 MAX_K = 2**16 - 2  # units, EOS and PAD are stored as 16-bit integers
+BLOCK_DISTANCES = 2**20  # held at once: 4 MB, near a core's cache
 
 
 def check_k(k: int) -> None:
@@ -32,8 +33,35 @@ def distances(features_TxD, centroids_KxD):
 
 
 def assign(features_TxD: np.ndarray, centroids_KxD: np.ndarray) -> np.ndarray:
-    """The nearest centroid of each frame, uint16; the lower id wins a tie."""
-    return distances(features_TxD, centroids_KxD).argmin(-1).astype(np.uint16)
+    """The nearest centroid of each frame, uint16; the lower id wins a tie.
+
+    Distances are float32 products in blocks of frames, which bound the memory. Where two centroids are nearer
+    to each other than the rounding of such a product, float64 decides: the unit of a frame does not depend on
+    the frames beside it, on the processor or on its libraries.
+    """
+    units_T = np.zeros(len(features_TxD), np.uint16)
+    block = max(1, BLOCK_DISTANCES // len(centroids_KxD))
+    centroids_KxD = np.asarray(centroids_KxD)
+    minus_2_centroids_DxK = np.asarray(-2.0 * centroids_KxD.T, np.float32)
+    norms_K = np.asarray((centroids_KxD * centroids_KxD).sum(-1), np.float32)
+    for start in range(0, len(features_TxD), block):
+        features_BxD = np.asarray(features_TxD[start : start + block])
+        distances_BxK = np.asarray(features_BxD, np.float32) @ minus_2_centroids_DxK
+        distances_BxK += norms_K
+        units_B = distances_BxK.argmin(-1)
+        least_B = np.take_along_axis(distances_BxK, units_B[:, None], -1)[:, 0]
+        # |error| <= (D + 2) eps (|x||2c| + |c|^2) for any order of the sums (Higham 2002, section 3.1), and
+        # |x||2c| <= |x|^2 + |c|^2; two of them can come nearer by twice that.
+        scale_B = (features_BxD * features_BxD).sum(-1) + 2 * norms_K.max(initial=0)
+        reach_B = least_B + 2 * (features_BxD.shape[1] + 2) * np.finfo(np.float32).eps * scale_B
+        np.put_along_axis(distances_BxK, units_B[:, None], np.inf, -1)
+        for row in np.flatnonzero(distances_BxK.min(-1) <= reach_B):
+            near_N = np.append(np.flatnonzero(distances_BxK[row] <= reach_B[row]), units_B[row])
+            near_N.sort()
+            offsets_NxD = centroids_KxD[near_N].astype(np.float64) - features_BxD[row]
+            units_B[row] = near_N[(offsets_NxD * offsets_NxD).sum(-1).argmin()]
+        units_T[start : start + block] = units_B
+    return units_T
 
 
 def collapse(units_T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
