@@ -1,9 +1,11 @@
 """Assignment and collapsing against brute force."""
 
 import itertools
+import tracemalloc
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
@@ -31,3 +33,46 @@ def test_assignment_is_the_nearest_centroid_in_numpy_and_in_jax():
 
 def test_the_lower_unit_wins_a_tie():
     assert assign(np.zeros((1, 2)), np.array([[1.0, 0.0], [-1.0, 0.0]])).tolist() == [0]
+
+
+def test_equal_centroids_give_the_lower_unit_whatever_their_place():
+    rng = np.random.default_rng(1)
+    features = rng.normal(0, 30, (300, 39)).astype(np.float32)
+    centroids = rng.normal(0, 30, (97, 39)).astype(np.float32)
+    twice = np.concatenate([centroids, centroids, centroids])
+    np.testing.assert_array_equal(assign(features, twice), cdist(features, centroids).argmin(1))
+
+
+@pytest.mark.parametrize("dim", [1, 26, 768])
+def test_where_float32_cannot_tell_float64_decides(dim):
+    rng = np.random.default_rng(2)
+    centers = rng.normal(100, 1, (20, dim))
+    nearly_equal = np.nextafter(np.float32(centers), np.float32(np.inf))
+    centroids = np.concatenate([centers, nearly_equal]).astype(np.float32)
+    features = rng.normal(100, 1, (400, dim)).astype(np.float32)
+    exact = ((features[:, None].astype(np.float64) - centroids) ** 2).sum(-1).argmin(1)
+    np.testing.assert_array_equal(assign(features, centroids), exact)
+
+
+@given(st.integers(0, 99), st.integers(1, 60))
+def test_the_unit_of_a_frame_does_not_depend_on_the_frames_beside_it(seed, frames):
+    rng = np.random.default_rng(seed)
+    centroids = rng.normal(10, 1e-4, (50, 26)).astype(np.float32)  # near ties everywhere
+    features = rng.normal(10, 1e-4, (60, 26)).astype(np.float32)
+    np.testing.assert_array_equal(assign(features, centroids)[:frames], assign(features[:frames], centroids))
+
+
+def test_blocks_bound_the_memory_for_many_centroids():
+    rng = np.random.default_rng(3)
+    features, centroids = rng.normal(size=(2000, 4)), rng.normal(size=(20_000, 4))
+    tracemalloc.start()
+    units = assign(features, centroids)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6 < 2000 * 20_000 * 4
+    np.testing.assert_array_equal(units[:200], cdist(features[:200], centroids).argmin(1))
+
+
+def test_no_frames_have_no_units():
+    units = assign(np.zeros((0, 3)), np.ones((2, 3)))
+    assert units.shape == (0,) and units.dtype == np.uint16
