@@ -13,9 +13,7 @@ from slm_jax.tokenizer.hubert.layers import ACTIVATIONS, NORM_EPS, LayerNorm
 from slm_jax.tokenizer.hubert.weights import Weights
 
 NAME = "feature_extractor.conv_layers"
-BLOCK_FRAMES = (
-    32  # the channels of so many frames stay in the cache, and memory does not grow with the recording
-)
+BLOCK_FRAMES = 32  # whose channels stay in the cache, however long the recording
 
 
 class Convolution(nnx.Module):
@@ -66,7 +64,7 @@ class ConvolutionalFeatures(nnx.Module):
             else None
         )
 
-    def __call__(self, wave_BxS: jax.Array, group_norm_2xBxC: jax.Array | None) -> jax.Array:
+    def __call__(self, wave_BxS: jax.Array, group_norm_Bx2xC: jax.Array | None) -> jax.Array:
         """features_BxTxC of waves whose S samples make T frames; `group_norm` as `GroupNorm` gives it."""
         frames = self.config.frames(wave_BxS.shape[1])
         block = min(BLOCK_FRAMES, frames)
@@ -77,20 +75,20 @@ class ConvolutionalFeatures(nnx.Module):
         def features_of(index):
             start, size = index * block * self.config.stride, self.config.samples(block)
             part_BxS = jax.lax.dynamic_slice_in_dim(wave_BxS, start, size, axis=1)
-            return self._block(part_BxS, group_norm_2xBxC)
+            return self._block(part_BxS, group_norm_Bx2xC)
 
         features_NxBxTxC = jax.lax.map(features_of, jnp.arange(blocks))
         features_BxNxTxC = features_NxBxTxC.transpose(1, 0, 2, 3)
         return features_BxNxTxC.reshape(len(wave_BxS), blocks * block, -1)[:, :frames]
 
-    def _block(self, wave_BxS: jax.Array, group_norm_2xBxC: jax.Array | None) -> jax.Array:
+    def _block(self, wave_BxS: jax.Array, group_norm_Bx2xC: jax.Array | None) -> jax.Array:
         x_BxTxC = wave_BxS[..., None]
         for index, convolution in enumerate(self.convolutions):
             x_BxTxC = convolution(x_BxTxC)
             if self.norms is not None:
                 x_BxTxC = self.norms[index](x_BxTxC)
             elif index == 0:
-                scale_BxC, shift_BxC = group_norm_2xBxC
+                scale_BxC, shift_BxC = group_norm_Bx2xC[:, 0], group_norm_Bx2xC[:, 1]
                 x_BxTxC = x_BxTxC * scale_BxC[:, None] + shift_BxC[:, None]
             x_BxTxC = self.activation(x_BxTxC).astype(self.dtype)
         return x_BxTxC

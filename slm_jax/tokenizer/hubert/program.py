@@ -17,12 +17,14 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from slm_jax.tokenizer.hubert.config import HubertConfig
 from slm_jax.tokenizer.hubert.convolutions import GroupNorm
-from slm_jax.tokenizer.hubert.model import Hubert
+from slm_jax.tokenizer.hubert.frontend import Frontend
 from slm_jax.tokenizer.hubert.pieces import Piece
+from slm_jax.tokenizer.hubert.transformer import Layer
 from slm_jax.tokenizer.hubert.weights import Weights
 
 STEPS_PER_OCTAVE = 8  # lengths between two powers of two: padding stays below an eighth
 BATCH_FRAMES = 16_384  # on one accelerator at once; a CPU gains nothing from a batch and takes one piece
+WHOLE, ROWS = PartitionSpec(), PartitionSpec("batch")
 AHEAD = 2  # batches handed to the devices before the first is waited for
 
 
@@ -32,26 +34,36 @@ def bucket(frames: int) -> int:
     return -(-frames // step) * step
 
 
+@functools.partial(jax.jit, static_argnames=("mesh", "graph"))
+def _run(mesh: Mesh, graph: nnx.GraphDef, state: nnx.State, *arrays_Bx: jax.Array | None) -> jax.Array:
+    """A module on each device's rows, as if there were no other device."""
+    return jax.shard_map(
+        lambda state, *arrays_Bx: nnx.merge(graph, state)(*arrays_Bx),
+        mesh=mesh,
+        in_specs=(WHOLE, *(ROWS for _ in arrays_Bx)),
+        out_specs=ROWS,
+        check_vma=False,
+    )(state, *arrays_Bx)
+
+
 class Program:
-    """The model on the local devices."""
+    """The model up to hidden state `layer` on the local devices; nothing after it is read or computed.
+
+    A layer is a call of its own: one compilation per length then serves them all.
+    """
 
     def __init__(self, config: HubertConfig, folder: str | os.PathLike, layer: int, dtype: str):
         weights = Weights(folder)
         self._config = config
-        self._group_norm = GroupNorm(config, weights) if config.feat_extract_norm == "group" else None
-        graph, state = nnx.split(Hubert(config, weights, layer, jnp.dtype(dtype)))
         self._mesh = Mesh(jax.local_devices(), ("batch",), axis_types=(AxisType.Auto,))
-        self._state = jax.device_put(state, NamedSharding(self._mesh, PartitionSpec()))
-        self._rows = NamedSharding(self._mesh, PartitionSpec("batch"))
+        self._rows = NamedSharding(self._mesh, ROWS)
+        self._group_norm = GroupNorm(config, weights) if config.feat_extract_norm == "group" else None
+        self._frontend = self._place(Frontend(config, weights, jnp.dtype(dtype)))
+        self._layers = [self._place(Layer(config, weights, i, jnp.dtype(dtype))) for i in range(layer)]
 
-        def run(state, wave_BxS, frames_B, group_norm_Bx2xC):
-            group_norm = None if group_norm_Bx2xC is None else jnp.moveaxis(group_norm_Bx2xC, 1, 0)
-            return nnx.merge(graph, state)(wave_BxS, frames_B, group_norm)
-
-        split = (PartitionSpec(), *(PartitionSpec("batch"),) * 3)
-        self._run = jax.jit(
-            jax.shard_map(run, mesh=self._mesh, in_specs=split, out_specs=split[1], check_vma=False)
-        )
+    def _place(self, module: nnx.Module) -> tuple[nnx.GraphDef, nnx.State]:
+        graph, state = nnx.split(module)
+        return graph, jax.device_put(state, NamedSharding(self._mesh, WHOLE))
 
     def __call__(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
         """The kept frames of each piece, float32."""
@@ -94,9 +106,15 @@ class Program:
             wave_BxS[row, : len(used_S)] = used_S
             if self._group_norm is not None:
                 group_norm_Bx2xC[row] = self._group_norm(piece.statistics_S)
-        return self._run(self._state, *jax.device_put((wave_BxS, frames_B, group_norm_Bx2xC), self._rows))
+        wave_BxS, frames_B, group_norm_Bx2xC = jax.device_put(
+            (wave_BxS, frames_B, group_norm_Bx2xC), self._rows
+        )
+        hidden_BxTxD = _run(self._mesh, *self._frontend, wave_BxS, frames_B, group_norm_Bx2xC)
+        for layer in self._layers:
+            hidden_BxTxD = _run(self._mesh, *layer, hidden_BxTxD, frames_B)
+        return hidden_BxTxD
 
 
 def _collect(indices: list[int], hidden_BxTxD: jax.Array, pieces: Sequence[Piece], features: list) -> None:
     for index, hidden_TxD in zip(indices, np.asarray(hidden_BxTxD), strict=False):  # rows may be left over
-        features[index] = hidden_TxD[pieces[index].keep].copy()
+        features[index] = hidden_TxD[pieces[index].keep].astype(np.float32)

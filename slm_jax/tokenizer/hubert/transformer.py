@@ -3,6 +3,9 @@
 Shapes: B recordings, T frames, D model width, H heads, K head size.
 """
 
+import functools
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,6 +51,24 @@ def _weight_normed(weights: Weights, shape: tuple[int, int, int]) -> np.ndarray:
     return direction_OxIxK * (magnitude_1x1xK / np.sqrt((direction_OxIxK**2).sum((0, 1), keepdims=True)))
 
 
+def _attend(valid_BxT: jax.Array, query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """Scaled dot-product attention of one head, BxTxK, to the valid frames; shares in float32."""
+    query = query * np.asarray(query.shape[-1] ** -0.5, query.dtype)
+    scores_BxTxT = jnp.einsum("bqk,btk->bqt", query, key, preferred_element_type=jnp.float32)
+    scores_BxTxT = jnp.where(valid_BxT[:, None], scores_BxTxT, -jnp.inf)
+    shares_BxTxT = jnp.exp(scores_BxTxT - scores_BxTxT.max(-1, keepdims=True))
+    sum_BxTx1 = shares_BxTxT.sum(-1, keepdims=True)
+    attended_BxTxK = jnp.einsum("bqt,btk->bqk", shares_BxTxT.astype(value.dtype), value)
+    return (attended_BxTxK / sum_BxTx1).astype(value.dtype)  # not the shares: there are many more of them
+
+
+def _over_heads(attend: Callable[..., jax.Array], *heads: jax.Array) -> jax.Array:
+    """One head after another on CPU, whose cache holds the scores of one; all at once elsewhere."""
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(lambda one: attend(*one), heads)
+    return jax.vmap(attend)(*heads)
+
+
 class Layer(nnx.Module):
     """Attention and feed-forward, each with its residual."""
 
@@ -64,7 +85,9 @@ class Layer(nnx.Module):
         self.attention_norm = LayerNorm(weights, f"{name}.layer_norm", width, config.layer_norm_eps)
         self.final_norm = LayerNorm(weights, f"{name}.final_layer_norm", width, config.layer_norm_eps)
 
-    def __call__(self, x_BxTxD: jax.Array, valid_BxT: jax.Array) -> jax.Array:
+    def __call__(self, x_BxTxD: jax.Array, frames_B: jax.Array) -> jax.Array:
+        """The next hidden_BxTxD; only the first `frames_B` frames of a row are attended to."""
+        valid_BxT = jnp.arange(x_BxTxD.shape[1]) < frames_B[:, None]
         if self.stable:
             x_BxTxD += self._attention(self.attention_norm(x_BxTxD), valid_BxT)
             return x_BxTxD + self._feed_forward(self.final_norm(x_BxTxD))
@@ -73,16 +96,12 @@ class Layer(nnx.Module):
 
     def _attention(self, x_BxTxD: jax.Array, valid_BxT: jax.Array) -> jax.Array:
         batch, length, width = x_BxTxD.shape
-        query, key, value = (
-            linear(x_BxTxD).reshape(batch, length, self.heads, -1)
+        heads_HxBxTxK = (
+            linear(x_BxTxD).reshape(batch, length, self.heads, -1).transpose(2, 0, 1, 3)
             for linear in (self.query, self.key, self.value)
         )
-        query = query * np.asarray((width // self.heads) ** -0.5, query.dtype)
-        scores_BxHxTxT = jnp.einsum("bqhk,bthk->bhqt", query, key, preferred_element_type=jnp.float32)
-        scores_BxHxTxT = jnp.where(valid_BxT[:, None, None], scores_BxHxTxT, -jnp.inf)
-        shares_BxHxTxT = nnx.softmax(scores_BxHxTxT).astype(x_BxTxD.dtype)
-        attended_BxTxHxK = jnp.einsum("bhqt,bthk->bqhk", shares_BxHxTxT, value)
-        return self.out(attended_BxTxHxK.reshape(batch, length, width))
+        attended_HxBxTxK = _over_heads(functools.partial(_attend, valid_BxT), *heads_HxBxTxK)
+        return self.out(attended_HxBxTxK.transpose(1, 2, 0, 3).reshape(batch, length, width))
 
     def _feed_forward(self, x_BxTxD: jax.Array) -> jax.Array:
         return self.down(self.activation(self.up(x_BxTxD)))
