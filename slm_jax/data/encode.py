@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 
 from slm_jax.corpora import Recording
-from slm_jax.data.encode_plan import deal, shard_jobs, spool_recordings
-from slm_jax.data.encode_shard import ShardJob, encode_shard
+from slm_jax.data.encode_plan import Spool, deal, shard_jobs, spool_recordings
+from slm_jax.data.encode_shard import SPEAKERS, ShardJob, encode_shard
 from slm_jax.data.receipts import ShardReceipt, read_receipt
 from slm_jax.data.shards import CHECKSUMS, check_name, named_write_errors, shard_count, write_metadata
 from slm_jax.data.speaker_table import write_speakers
@@ -73,14 +73,9 @@ def encode_recordings(
     with named_write_errors(partial):
         _claim(partial, plan)
 
-    dataset = partial / "dataset"
-    jobs = functools.partial(shard_jobs, dataset, name, shards)
+    jobs = functools.partial(shard_jobs, partial / "dataset", name, shards)  # drawn anew for every pass
     todo = deal(spool, jobs(), shards)
-    table = next(jobs()).speakers
-    if not table.exists() and (
-        speakers := speaker_statistics(spool.recordings(), tokenizer.encoder, workers=workers)
-    ):
-        write_speakers(table, speakers)
+    _gather_speakers(partial, spool, tokenizer, workers)
     spool.file.close()
     total = sum(spool.counts.values())
     with progress(total=total, initial=total - todo, desc="tokenize", unit="recording") as bar:
@@ -102,23 +97,19 @@ def encode_recordings(
     if not records:
         shutil.rmtree(partial)
         raise InputError(f"none of the {total} recordings could be encoded; the first: {problem}")
-    receipts = {split: _receipts(jobs(), split) for split in records}
-    notes = {"plan": plan, "skipped": total - sum(records.values())}
     with named_write_errors(out_dir):
-        for job in jobs():
-            if job.split not in records:
-                job.path.unlink(missing_ok=True)
-        write_jsonl(dataset / SKIPPED, (row for job in jobs() for row in read_receipt(job.receipt)[1]))
+        _drop_empty_splits(jobs(), records)
+        write_jsonl(partial / "dataset" / SKIPPED, _skipped(jobs()))
         write_metadata(
-            dataset,
-            receipts,
+            partial / "dataset",
+            {split: _receipts(jobs(), split) for split in records},
             name=name,
             kind=spool.kind,
             tokenizer_dir=tokenizer_dir,
             durations=durations,
-            notes=notes,
+            notes={"plan": plan, "skipped": total - sum(records.values())},
         )
-        os.replace(dataset, out_dir)
+        os.replace(partial / "dataset", out_dir)
     shutil.rmtree(partial)
     return read_jsonl(out_dir / SKIPPED)
 
@@ -152,17 +143,36 @@ def _check_same(folder: pathlib.Path, found: dict | None, plan: dict) -> None:
             )
 
 
-def _count(jobs: Iterable[ShardJob]) -> tuple[dict[str, int], str]:
-    """Records of every split that has any, and why the first recording was skipped.
+def _gather_speakers(partial: pathlib.Path, spool: Spool, tokenizer: Tokenizer, workers: int | None) -> None:
+    """Leaves the statistics of the speakers for all shards, once, if the encoder normalizes by them."""
+    table = partial / SPEAKERS
+    if table.exists():
+        return
+    speakers = speaker_statistics(spool.recordings(), tokenizer.encoder, workers=workers)
+    if speakers:
+        with named_write_errors(table):
+            write_speakers(table, speakers)
 
-    A split without a record is left out of the dataset, shards and all.
-    """
+
+def _count(jobs: Iterable[ShardJob]) -> tuple[dict[str, int], str]:
+    """Records of every split that has any, and why the first recording was skipped."""
     records, problem = collections.Counter(), ""
     for job in jobs:
         receipt, skipped = read_receipt(job.receipt)
         records[job.split] += len(receipt.lengths)
         problem = problem or (skipped[0]["reason"] if skipped else "")
     return {split: count for split, count in records.items() if count}, problem
+
+
+def _drop_empty_splits(jobs: Iterable[ShardJob], records: dict[str, int]) -> None:
+    for job in jobs:
+        if job.split not in records:
+            job.path.unlink(missing_ok=True)
+
+
+def _skipped(jobs: Iterable[ShardJob]) -> Iterator[dict]:
+    for job in jobs:
+        yield from read_receipt(job.receipt)[1]
 
 
 def _receipts(jobs: Iterable[ShardJob], split: str) -> Iterator[ShardReceipt]:

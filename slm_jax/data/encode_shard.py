@@ -17,6 +17,7 @@ from slm_jax.errors import InputError
 from slm_jax.tokenizer import Tokenizer
 from slm_jax.tokenizer.units import collapse
 
+SPEAKERS = "speakers.safetensors"
 MAX_RUN = np.iinfo(np.uint16).max
 
 
@@ -38,7 +39,7 @@ class ShardJob:
     @property
     def speakers(self) -> pathlib.Path:
         """The table of all shards, if the encoder normalizes by speaker."""
-        return self.path.parent.parent / "speakers.safetensors"
+        return self.path.parent.parent / SPEAKERS
 
     def is_written(self) -> bool:
         if not (self.receipt.is_file() and self.path.is_file()):

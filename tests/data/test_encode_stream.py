@@ -15,6 +15,7 @@ import soundfile
 import tensorflow_datasets as tfds
 
 from slm_jax.corpora import Recording
+from slm_jax.corpora.synthesis import render
 from slm_jax.data import UnitDataset, encode_recordings
 from slm_jax.data.encode_plan import deal, shard_jobs, spool_recordings
 from slm_jax.data.encode_units import encode_each
@@ -113,6 +114,22 @@ def test_parts_of_one_file_become_records(tokenizer_dir, tmp_path):
         expected = tokenizer.encode(load_audio(recording.path, 16_000, start=recording.start, seconds=1.0))
         np.testing.assert_array_equal(found[recording.id]["units"], expected)
         assert found[recording.id]["seconds"] == 1.0
+
+
+def test_text_is_spoken_on_its_way_to_units(tokenizer_dir, tmp_path):
+    spoken = [
+        Recording(f"r{i}", pathlib.Path("espeak:us_male"), "us_male", "t", "train", text=text)
+        for i, text in enumerate(("the cat sat on the mat", "a dog ran", ""))
+    ]
+    (row,) = encode_recordings(spoken, tokenizer_dir, tmp_path / "out", name="test", workers=1)
+    assert row["id"] == "r2" and "no text to speak" in row["reason"]
+    tokenizer = Tokenizer.load(tokenizer_dir)
+    for row in UnitDataset(tmp_path / "out").examples("train"):
+        wave_S = render(spoken[int(row["id"][1:])].text, "us_male", 16_000) / 2**15
+        np.testing.assert_array_equal(row["units"], tokenizer.encode(wave_S.astype(np.float32)))
+    spoken[0] = dataclasses.replace(spoken[0], path=pathlib.Path("espeak:us_female"))
+    with pytest.raises(InputError, match="another recording list"):
+        encode_recordings(spoken, tokenizer_dir, tmp_path / "out", name="test", workers=1)
 
 
 @pytest.mark.parametrize("collapse", [True, False])
