@@ -11,8 +11,7 @@ import tempfile
 
 from slm_jax import corpora
 from slm_jax.corpora.stories import distinct_stories
-from slm_jax.tokenizer import fit_tokenizer, make_encoder
-from slm_jax.tokenizer.quality import measure_quality, quality_table
+from slm_jax.tokenizer import fit_tokenizer, make_encoder, measure_quality, quality_table
 
 GRID = [
     *({"encoder": "mfcc", "frame_rate": rate, "k": k} for rate in (25, 50, 100) for k in (50, 200, 500)),

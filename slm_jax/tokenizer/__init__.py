@@ -13,9 +13,11 @@ from slm_jax.tokenizer.folder import (
     read_config,
     write_external,
 )
+from slm_jax.tokenizer.hubert import HuBERT
 from slm_jax.tokenizer.logmel import LogMel
 from slm_jax.tokenizer.mfcc import MFCC
 from slm_jax.tokenizer.pieces import PieceTokenizer, check_vocabulary, train_pieces
+from slm_jax.tokenizer.quality import measure_quality, quality_table
 from slm_jax.tokenizer.tokenizer import Tokenizer
 from slm_jax.tokenizer.workers import parallel_map
 
@@ -27,6 +29,7 @@ __all__ = [
     "SPEECH",
     "AudioError",
     "Encoder",
+    "HuBERT",
     "LogMel",
     "PieceTokenizer",
     "Tokenizer",
@@ -38,7 +41,9 @@ __all__ = [
     "load_audio",
     "load_recording",
     "make_encoder",
+    "measure_quality",
     "parallel_map",
+    "quality_table",
     "read_config",
     "train_pieces",
     "write_external",

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.stats
 
 from slm_jax.tokenizer.quality.bootstrap import joint_counts, with_intervals
 from slm_jax.tokenizer.quality.counts import information_share
@@ -44,6 +43,7 @@ def _shuffled(histograms_RxK: np.ndarray, speakers_R: np.ndarray, rng: np.random
 
 
 def _classified(histograms_RxK: np.ndarray, speakers_R: np.ndarray) -> dict:
+    from scipy.stats import binomtest  # these take seconds to import
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
@@ -56,7 +56,7 @@ def _classified(histograms_RxK: np.ndarray, speakers_R: np.ndarray) -> dict:
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     classifier = LogisticRegression(C=STRENGTH, max_iter=1000)
     right = int((cross_val_predict(classifier, features_RxK, speakers_R, cv=folds) == speakers_R).sum())
-    low, high = scipy.stats.binomtest(right, len(speakers_R)).proportion_ci(method="wilson")
+    low, high = binomtest(right, len(speakers_R)).proportion_ci(method="wilson")
     return {
         "speaker_accuracy": right / len(speakers_R),
         "speaker_accuracy_interval": [float(low), float(high)],

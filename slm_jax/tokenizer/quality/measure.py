@@ -1,10 +1,9 @@
 """Tokenizers side by side: the quality of the units each gives the same recordings."""
 
 import dataclasses
-import functools
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,15 +11,11 @@ from slm_jax.corpora import Recording
 from slm_jax.corpora.phones import Phone, recording_phones
 from slm_jax.errors import InputError
 from slm_jax.progress import progress
-from slm_jax.tokenizer.audio import load_recording
-from slm_jax.tokenizer.quality.quality import NO_PHONE, quality
-from slm_jax.tokenizer.speakers import for_speaker, speaker_statistics
-from slm_jax.tokenizer.spectrum import Statistics
+from slm_jax.tokenizer.features import recording_features
+from slm_jax.tokenizer.quality.unit_quality import NO_PHONE, quality
 from slm_jax.tokenizer.tokenizer import Tokenizer
 from slm_jax.tokenizer.units import assign, collapse
 from slm_jax.tokenizer.workers import parallel_map
-
-WAVES_AT_ONCE = 32
 
 
 @dataclasses.dataclass
@@ -51,11 +46,8 @@ def measure_quality(
     if not usable:
         raise InputError("none of the recordings can be used; check one of them with another program")
     recordings = [recordings[index] for index in usable]
-    phones = list(
-        progress(
-            parallel_map(recording_phones, recordings, workers=workers), total=len(recordings), desc="phones"
-        )
-    )
+    aligned = parallel_map(recording_phones, recordings, workers=workers)
+    phones = list(progress(aligned, total=len(recordings), desc="phones", unit="recording"))
     speakers = [recording.speaker for recording in recordings]
     rows = []
     for directory, tokenizer, results in zip(tokenizers, loaded, encoded, strict=True):
@@ -66,6 +58,7 @@ def measure_quality(
             for found, units_T in zip(phones, units, strict=True)
         ]
         frames = sum(map(len, units))
+        seconds = frames / tokenizer.frame_rate
         rows.append(
             {
                 "tokenizer": str(pathlib.Path(directory)),
@@ -73,9 +66,7 @@ def measure_quality(
                 "normalization": tokenizer.encoder.parameters.get("normalization"),
                 "frame_rate": tokenizer.frame_rate,
                 "k": tokenizer.k,
-                "units_per_second": sum(len(collapse(units_T)[0]) for units_T in units)
-                / frames
-                * tokenizer.frame_rate,
+                "units_per_second": sum(len(collapse(units_T)[0]) for units_T in units) / seconds,
                 "inertia": sum(result.inertia for result in results) / frames,
             }
             | quality(units, labels, speakers, k=tokenizer.k, seed=seed)
@@ -95,39 +86,12 @@ def frame_labels(phones: Sequence[Phone], frames: int, frame_rate: float) -> np.
 def _encode(
     tokenizer: Tokenizer, recordings: Sequence[Recording], workers: int | None
 ) -> list[_Frames | None]:
-    if tokenizer.encoder.on_device:
-        results = _on_device(tokenizer, recordings)
-    else:
-        speakers = speaker_statistics(recordings, tokenizer.encoder, workers=workers)
-        results = parallel_map(
-            functools.partial(_frames_of, tokenizer, speakers), recordings, workers=workers
-        )
-    return list(progress(results, total=len(recordings), desc=tokenizer.encoder.name, unit="recording"))
-
-
-def _frames_of(
-    tokenizer: Tokenizer, speakers: Mapping[str, Statistics], recording: Recording
-) -> _Frames | None:
-    try:
-        encoder = for_speaker(tokenizer.encoder, speakers.get(recording.speaker))
-        return _frames(tokenizer, encoder(load_recording(recording, encoder.sample_rate)))
-    except InputError:
-        return None
-
-
-def _on_device(tokenizer: Tokenizer, recordings: Sequence[Recording]) -> Iterator[_Frames | None]:
-    for start in range(0, len(recordings), WAVES_AT_ONCE):
-        waves = {}
-        chunk = recordings[start : start + WAVES_AT_ONCE]
-        for index, recording in enumerate(chunk):
-            try:
-                waves[index] = load_recording(recording, tokenizer.sample_rate)
-            except InputError:
-                continue
-        found = dict(zip(waves, tokenizer.encoder.many(list(waves.values())), strict=True))
-        for index in range(len(chunk)):
-            features_TxD = found.get(index)
-            yield _frames(tokenizer, features_TxD) if isinstance(features_TxD, np.ndarray) else None
+    encoder = tokenizer.encoder
+    features = recording_features(encoder, recordings, workers)
+    return [
+        None if isinstance(found, InputError) else _frames(tokenizer, found)
+        for found in progress(features, total=len(recordings), desc=encoder.name, unit="recording")
+    ]
 
 
 def _frames(tokenizer: Tokenizer, features_TxD: np.ndarray) -> _Frames:
