@@ -1,5 +1,6 @@
 """Which phone is spoken when: from espeak-ng as it speaks, or from a manifest that has alignments."""
 
+import math
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -45,15 +46,31 @@ def phone_alignment(text: str, voice: str) -> list[Phone]:
 def recording_phones(recording: Recording) -> list[Phone] | None:
     """The phones of a recording, or None where they are not known.
 
-    They are its field "phones", a list of [start, end, symbol] in seconds; without it, those of espeak-ng for
-    a recording that has its text and one of VOICES as its speaker, or after "espeak:" in its path. Raises
-    InputError for a field that is not such a list, in the order of time.
+    They are its field "phones", a list of [start, end, symbol] in seconds from the beginning of its file;
+    without it, those of espeak-ng for text in one of VOICES, which is the speaker of a whole file or stands
+    after "espeak:" in the path. A part of a file has what lies in it. Raises InputError for a field that is
+    not such a list, in the order of time.
     """
-    if "phones" in recording.fields:
-        return _checked(recording)
-    path = os.fspath(recording.path)
-    voice = path.removeprefix(ESPEAK) if path.startswith(ESPEAK) else recording.speaker
-    return phone_alignment(recording.text, voice) if recording.text and voice in VOICES else None
+    phones = _checked(recording) if "phones" in recording.fields else _of_espeak(recording)
+    return _inside(phones, recording.start or 0.0, recording.seconds) or None
+
+
+def _of_espeak(recording: Recording) -> list[Phone]:
+    voice = recording.speaker
+    if not recording.is_file:
+        voice = os.fspath(recording.path).removeprefix(ESPEAK)
+    elif recording.start is not None:  # whose text may be that of the part
+        return []
+    return phone_alignment(recording.text, voice) if recording.text and voice in VOICES else []
+
+
+def _inside(phones: list[Phone], first: float, seconds: float | None) -> list[Phone]:
+    last = math.inf if seconds is None else first + seconds
+    return [
+        Phone(max(start, first) - first, min(end, last) - first, symbol)
+        for start, end, symbol in phones
+        if end > first and start < last
+    ]
 
 
 def _checked(recording: Recording) -> list[Phone]:

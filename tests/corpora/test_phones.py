@@ -1,5 +1,6 @@
 """The times of phones, against the waveform that is spoken."""
 
+import dataclasses
 import itertools
 import pathlib
 
@@ -105,8 +106,25 @@ def test_phones_come_from_the_manifest_or_from_espeak():
     spoken = phone_alignment("Mary slept.", "us_male")
     assert recording_phones(recording(speaker="us_male", text="Mary slept.")) == spoken
     assert recording_phones(recording("espeak:us_male", text="Mary slept.")) == spoken
+    part = dataclasses.replace(recording("espeak:us_male", text="Mary slept."), start=spoken[3].start)
+    assert [phone.symbol for phone in recording_phones(part)] == [phone.symbol for phone in spoken[3:]]
     assert recording_phones(recording(text="Mary slept.")) is None
+    assert recording_phones(recording("tfds:words/train#3", "us_male", text="Mary slept.")) is None
+    of_a_file = recording(speaker="us_male", text="Mary slept.")
+    assert recording_phones(dataclasses.replace(of_a_file, start=2.0)) is None
     assert recording_phones(recording(speaker="us_male")) is None
+
+
+def test_a_part_of_a_file_has_the_phones_that_lie_in_it():
+    given = [[0.0, 1.0, "a"], [1.0, 2.0, "b"], [2.0, 3.5, "c"], [4.0, 5.0, "d"]]
+    whole = recording(phones=given)
+    part = dataclasses.replace(whole, start=1.5, seconds=1.5)
+    assert recording_phones(part) == [Phone(0.0, 0.5, "b"), Phone(0.5, 1.5, "c")]
+    assert recording_phones(dataclasses.replace(whole, start=3.0)) == [
+        Phone(0.0, 0.5, "c"),
+        Phone(1.0, 2.0, "d"),
+    ]
+    assert recording_phones(dataclasses.replace(whole, start=3.5, seconds=0.5)) is None
 
 
 @pytest.mark.parametrize(
