@@ -1,6 +1,7 @@
 """Waveform to units: audio loading, features, k-means, collapsing."""
 
 from slm_jax.tokenizer.audio import AudioError, load_audio, load_recording
+from slm_jax.tokenizer.centroids import import_tokenizer, read_centroids
 from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder
 from slm_jax.tokenizer.fit import fit_tokenizer
 from slm_jax.tokenizer.folder import (
@@ -37,6 +38,7 @@ __all__ = [
     "copy_tokenizer",
     "fingerprint",
     "fit_tokenizer",
+    "import_tokenizer",
     "kind_of",
     "load_audio",
     "load_recording",
@@ -44,6 +46,7 @@ __all__ = [
     "measure_quality",
     "parallel_map",
     "quality_table",
+    "read_centroids",
     "read_config",
     "train_pieces",
     "write_external",
