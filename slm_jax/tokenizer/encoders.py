@@ -47,7 +47,7 @@ ENCODERS: dict[str, type[Encoder]] = {encoder.name: encoder for encoder in (HuBE
 def make_encoder(name: str, parameters: dict, directory: str | os.PathLike | None = None) -> Encoder:
     """The encoder `name` with `parameters`; `directory` is the tokenizer's folder, which holds its weights.
 
-    Raises InputError for an unknown name or parameter, and for weights that are missing or others.
+    Raises InputError for an unknown name or parameter. Weights are read when they are needed: `check_files`.
     """
     if name not in ENCODERS:
         raise InputError(f"encoder {name!r} is unknown; the encoders are: {', '.join(sorted(ENCODERS))}")
@@ -56,9 +56,6 @@ def make_encoder(name: str, parameters: dict, directory: str | os.PathLike | Non
         raise InputError(f"encoder {name!r} has weights; give the folder that holds them")
     place = (pathlib.Path(directory) / FILES,) if encoder.on_device else ()
     try:
-        made = encoder(*place, **parameters)
+        return encoder(*place, **parameters)
     except TypeError as error:
         raise InputError(f"encoder {name!r}: the parameters do not fit ({error})") from None
-    if encoder.on_device:
-        made.check_files()
-    return made

@@ -155,6 +155,8 @@ class Tokenizer:
             tokenizer = cls(encoder, centroids_KxD, config["collapse"], config["fit"], config["libraries"])
         except InputError as error:
             raise InputError(f"{directory / CONFIG}: {error}") from None
+        if encoder.on_device:
+            encoder.check_files()
         for field, value in tokenizer.config.items():
             if value != config[field]:
                 raise InputError(

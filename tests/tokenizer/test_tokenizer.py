@@ -10,7 +10,8 @@ import soundfile
 
 from slm_jax.corpora import Recording
 from slm_jax.errors import InputError
-from slm_jax.tokenizer import MFCC, Tokenizer, fit_tokenizer
+from slm_jax.tokenizer import MFCC, Tokenizer, fit_tokenizer, make_encoder
+from slm_jax.tokenizer.units import collapse
 
 
 @pytest.fixture
@@ -42,6 +43,15 @@ def test_units_are_collapsed_only_when_wanted(tokenizer, wave):
 def test_files_and_waveforms_give_the_same_units(tokenizer, wave, tmp_path):
     soundfile.write(tmp_path / "a.wav", wave, 16_000, subtype="FLOAT")
     np.testing.assert_array_equal(tokenizer.encode_file(tmp_path / "a.wav"), tokenizer.encode(wave))
+
+
+def test_many_waveforms_give_the_frames_of_each_and_name_the_bad_ones(tokenizer, wave):
+    frames, problem, rest = tokenizer.encode_many([wave, wave[:10], wave[8000:]])
+    assert frames.dtype == np.uint16 and len(frames) == 75
+    np.testing.assert_array_equal(collapse(frames)[0], tokenizer.encode(wave))
+    assert isinstance(problem, InputError) and "shorter than one frame" in str(problem)
+    np.testing.assert_array_equal(collapse(rest)[0], tokenizer.encode(wave[8000:]))
+    assert tokenizer.encode_many([]) == []
 
 
 def test_the_fingerprint_moves_with_everything_that_moves_a_unit(tokenizer):
@@ -141,6 +151,21 @@ def test_only_a_tokenizer_is_replaced(tokenizer, tmp_path):
         with pytest.raises(InputError, match="something else than a tokenizer"):
             tokenizer.save(taken)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_named_encoder_is_not_taken_for_a_tokenizer(tokenizer, tmp_path):
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "weights").write_text("mine")
+    with pytest.raises(InputError, match="something else than a tokenizer"):
+        tokenizer.save(tmp_path)
+    assert (tmp_path / "encoder" / "weights").read_text() == "mine"
+
+
+def test_an_encoder_with_weights_needs_their_folder():
+    with pytest.raises(InputError, match="'hubert' has weights; give the folder"):
+        make_encoder("hubert", {})
+    with pytest.raises(InputError, match="'hubert': the parameters do not fit"):
+        make_encoder("hubert", {"layers": 3}, "somewhere")
 
 
 def test_a_link_to_a_folder_stays_one(tokenizer, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -83,7 +84,8 @@ class HuBERT:
             raise InputError(f"hubert: layer is {self.layer}, but the model has layers 0..{layers}")
         if self.dtype not in DTYPES:
             raise InputError(f"hubert: dtype is {self.dtype!r}; give one of {', '.join(DTYPES)}")
-        if self._config.frames(self._chunk) <= 2 * self._overlap:
+        finite = math.isfinite(self.chunk_seconds) and math.isfinite(self.overlap_seconds)
+        if not finite or self._config.frames(self._chunk) <= 2 * self._overlap:
             raise InputError(
                 f"hubert: chunk_seconds is {self.chunk_seconds:g} and overlap_seconds "
                 f"{self.overlap_seconds:g}; a chunk must be longer than one frame and than both its overlaps"
@@ -119,11 +121,9 @@ class HuBERT:
             if not path.is_file():
                 raise InputError(f"{path}: no such file; copy the tokenizer's whole folder")
             if sha256(path) != digest:
-                raise InputError(f"{path}: does not match its sha256 in the tokenizer; copy the file again")
+                raise InputError(f"{path}: does not match its sha256 in the tokenizer's file; copy it again")
         if HubertConfig.from_json(self.folder / CONFIG) != self._config:
-            raise InputError(
-                f"{self.folder / CONFIG}: does not match field 'model' of the tokenizer; restore it"
-            )
+            raise InputError(f"{self.folder / CONFIG}: does not match field 'model' of the tokenizer's file")
 
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
         """features_TxD, float32; raises InputError when the recording is shorter than one frame."""
