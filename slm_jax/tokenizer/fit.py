@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from slm_jax.corpora import Recording, assign_split
+from slm_jax.corpora import Recording, split_of
 from slm_jax.errors import InputError
 from slm_jax.progress import progress
 from slm_jax.tokenizer.encoders import Encoder
@@ -74,7 +74,7 @@ def fit_tokenizer(
 
 def _choose(recordings: Iterable[Recording], seed: int, sample_seconds: float) -> list[Recording]:
     """Training recordings in the order of a hash, so that a long stream is never held."""
-    training = (r for r in recordings if (r.split or assign_split(r.id)) == "train")
+    training = (r for r in recordings if split_of(r) == "train")
     limit = LEAST_RECORDINGS + math.ceil(RECORDINGS_A_SECOND * sample_seconds)
     return heapq.nsmallest(
         limit, training, key=lambda r: hashlib.sha256(f"fit {seed} {r.id}".encode()).digest()
