@@ -87,7 +87,7 @@ def test_workers_leave_with_a_killed_parent(tmp_path):
 
 
 INTERRUPTED = """
-import sys, time
+import os, sys, time
 from slm_jax.tokenizer import parallel_map
 if __name__ == "__main__":
     try:
@@ -95,7 +95,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit("stopped by the user")
 else:
-    print("a worker starts", flush=True)  # it imports the script: Ctrl-C comes here or a little later
+    os.write(1, b"a worker starts\\n")  # it imports the script: Ctrl-C comes here or a little later
     time.sleep(float(sys.argv[1]))
 """
 
