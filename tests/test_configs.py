@@ -93,6 +93,15 @@ def test_batches_are_those_of_the_study_within_a_factor_of_two(name):
     assert 1 / 2.1 <= ours.tokens_per_step / published.tokens_per_step <= 2.1
 
 
+@pytest.mark.parametrize("path", BUDGETS, ids=lambda path: path.stem)
+def test_the_page_about_launching_says_what_the_rule_says(path):
+    budget, config = float(path.stem), train_config(path)
+    sizes = ", ".join(run.size for run in isoflop_grid(budget))
+    windows, rate = f"{config.batch_size} of {config.context}", config.optimizer.peak_rate
+    row = f"| {path.stem} | {machine_for(budget).name} | {sizes} | {windows} | {rate:g} |"
+    assert row in (ROOT / "docs" / "launching.md").read_text(encoding="utf-8").splitlines()
+
+
 def test_a_size_outside_the_grid_is_answered_with_the_grid():
     with pytest.raises(
         InputError, match=r"1e17\.py: '155M' is no size of the grid of 1e\+17 FLOPs; choose one of 2M"
