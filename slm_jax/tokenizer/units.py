@@ -6,6 +6,7 @@ from slm_jax.errors import InputError
 
 MAX_K = 2**16 - 2  # units, EOS and PAD are stored as 16-bit integers
 BLOCK_DISTANCES = 2**20  # held at once: 4 MB, near a core's cache
+LEAST_BLOCK = 256  # frames: fewer would wait for the centroids to come from memory
 
 
 def check_k(k: int) -> None:
@@ -40,7 +41,7 @@ def assign(features_TxD: np.ndarray, centroids_KxD: np.ndarray) -> np.ndarray:
     the frames beside it, on the processor or on its libraries.
     """
     units_T = np.zeros(len(features_TxD), np.uint16)
-    block = max(1, BLOCK_DISTANCES // len(centroids_KxD))
+    block = max(LEAST_BLOCK, BLOCK_DISTANCES // len(centroids_KxD))
     centroids_KxD = np.asarray(centroids_KxD)
     minus_2_centroids_DxK = np.asarray(-2.0 * centroids_KxD.T, np.float32)
     norms_K = np.asarray((centroids_KxD * centroids_KxD).sum(-1), np.float32)

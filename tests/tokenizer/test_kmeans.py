@@ -96,7 +96,7 @@ def test_blocks_read_again_from_disk_change_nothing(monkeypatch):
 
 
 @given(st.sampled_from([40, 300]), st.sampled_from([1, 5]), st.sampled_from([1, 40]), st.integers(0, 99))
-@settings(max_examples=16, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_pass_is_what_brute_force_gives(frames, dim, k, seed):
     rng = np.random.default_rng(seed)
     features = rng.integers(-3, 4, (frames, dim)).astype(np.float32)  # small integers: exact, with many ties
@@ -111,7 +111,7 @@ def test_a_pass_is_what_brute_force_gives(frames, dim, k, seed):
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_inertia_never_rises_even_where_centroids_lose_all_frames(seed):
     rng = np.random.default_rng(seed)
     features = clustered(400, 3, 6, seed)
@@ -121,7 +121,7 @@ def test_inertia_never_rises_even_where_centroids_lose_all_frames(seed):
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_the_order_of_equal_frames_is_no_matter(seed):
     rng = np.random.default_rng(seed)
     features = clustered(100, 3, 5, seed).repeat(4, axis=0)

@@ -9,9 +9,11 @@ import numpy as np
 
 from slm_jax.progress import progress
 from slm_jax.tokenizer.kmeans.blocks import Frames
+from slm_jax.tokenizer.units import distances
 
 ROUNDS = 5  # of k-means||, as in its paper
 OVERSAMPLING = 0.5  # candidates of a round for each centroid; the paper finds 0.5 to 2 equally good
+STEPS = 256  # of k-means++ in one call
 
 
 def plus_plus(features_MxD: np.ndarray, weights_M: np.ndarray, k: int, seed: int) -> np.ndarray:
@@ -20,7 +22,20 @@ def plus_plus(features_MxD: np.ndarray, weights_M: np.ndarray, k: int, seed: int
     Each centroid is the best of 2 + ln K frames, drawn with probability proportional to their weight times
     the squared distance to the nearest centroid so far.
     """
-    seeds_KxD = _plus_plus(jnp.asarray(features_MxD), jnp.asarray(weights_M), jax.random.key(seed), k)
+    trials = 2 + int(math.log(k))
+    features_MxD, weights_M = jnp.asarray(features_MxD), jnp.asarray(weights_M)
+    first_key, key = jax.random.split(jax.random.key(seed))
+    first = features_MxD[_draw(weights_M, jax.random.uniform(first_key, (1,)))]
+    seeds_KxD = jnp.zeros((k, features_MxD.shape[1])).at[0].set(first[0])
+    nearest_M = _squared(features_MxD, first)[:, 0]
+    with progress(total=k, initial=1, desc="k-means++", unit="centroid", leave=False) as bar:
+        for start in range(1, k, STEPS):
+            stop = min(start + STEPS, k)
+            seeds_KxD, nearest_M = _grow(
+                features_MxD, weights_M, key, start, stop, seeds_KxD, nearest_M, trials=trials
+            )
+            nearest_M.block_until_ready()  # or the bar would run ahead
+            bar.update(stop - start)
     return np.asarray(seeds_KxD)
 
 
@@ -55,29 +70,28 @@ def _come_nearer(frames: Frames, candidates_CxD, first: int, squared_M, owners_M
     owners_M[is_nearer_M] = first + units_M[is_nearer_M]
 
 
-@functools.partial(jax.jit, static_argnames="k")
-def _plus_plus(features_MxD, weights_M, key, k):
-    trials = 2 + int(math.log(k))
-    norms_M = (features_MxD * features_MxD).sum(-1)
-    first_key, key = jax.random.split(key)
-    first = features_MxD[_draw(weights_M, jax.random.uniform(first_key, (1,)))[0]]
-    centroids_KxD = jnp.zeros((k, features_MxD.shape[1])).at[0].set(first)
-
-    def squared(candidates_CxD):
-        squared_MxC = norms_M[:, None] - 2.0 * features_MxD @ candidates_CxD.T
-        return jnp.maximum(squared_MxC + (candidates_CxD * candidates_CxD).sum(-1), 0.0)
+@functools.partial(jax.jit, static_argnames="trials")
+def _grow(features_MxD, weights_M, key, start, stop, centroids_KxD, nearest_M, *, trials):
+    """Steps `start` to `stop` of k-means++."""
 
     def step(index, state):
         centroids_KxD, nearest_M = state
         draws_C = jax.random.uniform(jax.random.fold_in(key, index), (trials,))
         candidates_CxD = features_MxD[_draw(weights_M * nearest_M, draws_C)]
-        nearest_MxC = jnp.minimum(nearest_M[:, None], squared(candidates_CxD))
+        nearest_MxC = jnp.minimum(nearest_M[:, None], _squared(features_MxD, candidates_CxD))
         best = (weights_M @ nearest_MxC).argmin()
         return centroids_KxD.at[index].set(candidates_CxD[best]), nearest_MxC[:, best]
 
-    return jax.lax.fori_loop(1, k, step, (centroids_KxD, squared(first[None])[:, 0]))[0]
+    return jax.lax.fori_loop(start, stop, step, (centroids_KxD, nearest_M))
 
 
+@jax.jit
+def _squared(features_MxD, candidates_CxD):
+    norms_M = (features_MxD * features_MxD).sum(-1)
+    return jnp.maximum(distances(features_MxD, candidates_CxD) + norms_M[:, None], 0.0)
+
+
+@jax.jit
 def _draw(mass_M, draws_C):
     """Indices drawn with probability proportional to the mass, from uniform numbers in [0, 1)."""
     cumulative_M = jnp.cumsum(mass_M)
