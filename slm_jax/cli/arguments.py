@@ -4,8 +4,14 @@ import argparse
 import os
 import pathlib
 
+from slm_jax.cli.config import literal
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
+
+AUDIO = (
+    "a folder of audio files, a manifest (.jsonl, .tsv), CORPUS:FOLDER as librispeech:/data/LibriSpeech, or "
+    "tfds:NAME"
+)
 
 
 class Verbs:
@@ -51,6 +57,14 @@ def at_least(least: int):
         return value
 
     return whole_number
+
+
+def setting(text: str) -> tuple:
+    """NAME=VALUE as (name, value)."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE, as frame_rate=50")
+    return name, literal(value)
 
 
 def check_output(path: str, field: str) -> None:

@@ -27,7 +27,7 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> dict:
             fields = fields.setdefault(parent, {})
             if not isinstance(fields, dict):
                 raise InputError(f"{argument}: config.{parent} has no fields")
-        fields[field] = _literal(text)
+        fields[field] = literal(text)
     return config
 
 
@@ -51,7 +51,8 @@ def _call_get_config(path: str) -> dict:
         raise InputError(f"{file}: {type(error).__name__}: {' '.join(str(error).split())}") from None
 
 
-def _literal(text: str):
+def literal(text: str):
+    """The Python value a text writes, or the text itself."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):

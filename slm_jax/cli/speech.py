@@ -1,8 +1,10 @@
 """Verbs that make speech and turn it into units."""
 
+import argparse
 import pathlib
+import shlex
 
-from slm_jax.cli.arguments import Verbs, add_workers, at_least
+from slm_jax.cli.arguments import AUDIO, Verbs, add_workers, at_least
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -27,16 +29,59 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument(
         "--voices", nargs="+", metavar="VOICE", help="voices to speak with (default: all built-in ones)"
     )
+    sub.add_argument(
+        "--phones",
+        action="store_true",
+        help="list what is spoken when, for slm tokenizer quality",
+    )
     add_workers(sub)
+
+    sub = verbs.add("manifest", _manifest, "list the recordings of a corpus, long ones in parts")
+    sub.epilog = "slm tokenize and slm tokenizer fit read the list: cuts are looked for only once"
+    sub.add_argument("audio", metavar="AUDIO", help=AUDIO)
+    sub.add_argument("--out", required=True, metavar="FILE", help="a manifest (.jsonl)")
+    _add_cuts(sub)
 
     sub = verbs.add(
         "tokenize", _tokenize, "encode audio into a unit dataset, resumably; bad files are skipped and listed"
     )
-    sub.add_argument("--audio", required=True, metavar="DIR|MANIFEST")
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--audio", metavar="AUDIO", help=AUDIO)
+    what.add_argument(
+        "--text", metavar="FILE", help="text to speak and encode at once; no audio is kept on the disk"
+    )
     sub.add_argument("--tokenizer", required=True, metavar="DIR")
     sub.add_argument("--out", required=True, metavar="DIR")
     sub.add_argument("--name", default="speech", help="name of the dataset (default speech)")
+    sub.add_argument("--voices", nargs="+", metavar="VOICE", help="to speak --text with (default: us_female)")
+    sub.add_argument("--durations", action="store_true", help="keep how many frames each unit lasts")
+    _add_cuts(sub)
     add_workers(sub)
+    sub.add_argument(
+        "--runner",
+        metavar="NAME",
+        help="let Apache Beam do it: DirectRunner, DataflowRunner, ...",
+    )
+    sub.add_argument(
+        "--runner-options",
+        default="",
+        metavar="OPTIONS",
+        help='Beam\'s own, in one string: --runner-options="--project=p --region=r"',
+    )
+
+
+def _add_cuts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-seconds",
+        type=float,
+        metavar="S",
+        help="cut longer recordings into parts (default: do not)",
+    )
+    parser.add_argument(
+        "--cut",
+        default="silence",
+        help="silence (default; reads the audio) or uniform (equal lengths)",
+    )
 
 
 def _corpus(options) -> None:
@@ -55,18 +100,47 @@ def _synthesize(options) -> None:
     from slm_jax.corpora import VOICES, read_text, speak
 
     manifest = speak(
-        read_text(options.text, voices=options.voices or tuple(VOICES)), options.out, workers=options.workers
+        read_text(options.text, voices=options.voices or tuple(VOICES)),
+        options.out,
+        workers=options.workers,
+        phones=options.phones,
     )
     print(f"spoken: {manifest}")
 
 
+def _recordings(options):
+    from slm_jax.corpora import segment, stream_recordings
+
+    recordings = stream_recordings(options.audio)
+    if options.max_seconds is None:
+        return recordings
+    return segment(recordings, max_seconds=options.max_seconds, cut=options.cut)
+
+
+def _manifest(options) -> None:
+    from slm_jax.corpora import write_manifest
+    from slm_jax.progress import progress
+
+    write_manifest(options.out, progress(_recordings(options), desc="recordings", unit="recording"))
+    print(f"listed: {options.out}")
+
+
 def _tokenize(options) -> None:
-    from slm_jax.corpora import find_recordings
+    from slm_jax.corpora import text_recordings
     from slm_jax.data import encode_recordings, format_statistics, open_dataset
 
     out = pathlib.Path(options.out)
     skipped = encode_recordings(
-        find_recordings(options.audio), options.tokenizer, out, name=options.name, workers=options.workers
+        text_recordings(options.text, options.voices or ("us_female",))
+        if options.text
+        else _recordings(options),
+        options.tokenizer,
+        out,
+        name=options.name,
+        durations=options.durations,
+        workers=options.workers,
+        runner=options.runner,
+        runner_options=shlex.split(options.runner_options),
     )
     print(format_statistics(open_dataset(out)))
     if skipped:

@@ -1,34 +1,150 @@
-"""Verbs that make tokenizers."""
+"""Verbs that make tokenizers, and tell how good one is."""
 
-from slm_jax.cli.arguments import Verbs, add_workers, at_least
+import argparse
+
+from slm_jax.cli.arguments import AUDIO, Verbs, add_workers, at_least, setting
+
+ENCODER_HELP = "features to cluster: mfcc, logmel, or hubert with --weights (default mfcc)"
 
 
 def add_verbs(verbs: Verbs) -> None:
-    tokenizer = verbs.group("tokenizer", "make a speech tokenizer")
+    tokenizer = verbs.group("tokenizer", "make a speech tokenizer, or measure how good its units are")
+
     sub = tokenizer.add("fit", _fit, "train k-means units on features of a sample of the audio")
-    sub.add_argument("--audio", required=True, metavar="DIR|MANIFEST")
+    sub.epilog = (
+        "HuBERT units: slm tokenizer fit --audio recordings/ --encoder hubert --weights hubert-base/ "
+        "--set layer=9 --units 500 --out tokenizer/"
+    )
+    sub.add_argument("--audio", required=True, metavar="AUDIO", help=AUDIO)
     sub.add_argument("--out", required=True, metavar="DIR")
-    sub.add_argument("--encoder", default="mfcc", help="features to cluster (default mfcc)")
-    sub.add_argument("--frame-rate", type=at_least(1), default=25, help="frames per second (default 25)")
+    _add_encoder(sub)
     sub.add_argument(
         "--units", type=at_least(1), default=200, metavar="K", help="number of units (default 200)"
     )
     sub.add_argument("--sample-seconds", type=float, default=3600.0, help="audio to train on (default 3600)")
+    sub.add_argument(
+        "--algorithm", default="auto", help="of k-means: full or minibatch (default auto: by the work it is)"
+    )
+    sub.add_argument("--seed", type=at_least(0), default=0)
+    _add_repeats(sub)
+    add_workers(sub)
+
+    sub = tokenizer.add("import", _import, "take centroids that another project fitted; no pickle is loaded")
+    sub.epilog = (
+        "the units of TWIST: slm tokenizer import --centroids kmeans.bin --encoder hubert "
+        "--weights mhubert-25hz/ --set layer=11 --out tokenizer/"
+    )
+    sub.add_argument(
+        "--centroids",
+        required=True,
+        metavar="FILE",
+        help=".npy, .npz, .safetensors, or k-means of scikit-learn saved with joblib or pickle",
+    )
+    sub.add_argument("--array", metavar="NAME", help="which array of the file (default: the only one)")
+    sub.add_argument("--out", required=True, metavar="DIR")
+    _add_encoder(sub)
+    _add_repeats(sub)
+
+    sub = tokenizer.add("pieces", _pieces, "train coarser tokens (SentencePiece) on the units of a dataset")
+    sub.epilog = "then encode datasets with them: slm dataset pieces UNITS --tokenizer PIECES --out DIR"
+    sub.add_argument("--data", required=True, metavar="UNITS", help="a unit dataset; its train split is used")
+    sub.add_argument("--out", required=True, metavar="DIR")
+    sub.add_argument(
+        "--vocabulary", type=at_least(1), default=5000, metavar="P", help="number of pieces (default 5000)"
+    )
+    sub.add_argument("--model", choices=("unigram", "bpe"), default="unigram", help="default unigram")
+    sub.add_argument(
+        "--sample-units", type=at_least(1), default=10_000_000, help="units to train on (default 10000000)"
+    )
+    sub.add_argument("--seed", type=at_least(0), default=0)
+
+    sub = tokenizer.add(
+        "quality", _quality, "compare tokenizers: what their units tell of phones and speakers"
+    )
+    sub.epilog = (
+        "phones come from the manifest (slm synthesize --phones), or from espeak-ng as it speaks"
+    )
+    sub.add_argument("tokenizers", nargs="+", metavar="TOKENIZER", help="folders of tokenizers")
+    sub.add_argument("--audio", required=True, metavar="AUDIO", help=AUDIO)
     sub.add_argument("--seed", type=at_least(0), default=0)
     add_workers(sub)
 
 
+def _add_encoder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--encoder", default="mfcc", help=ENCODER_HELP)
+    parser.add_argument(
+        "--weights", metavar="DIR", help="a local Hugging Face folder (config.json, model.safetensors)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=setting,
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the encoder, as frame_rate=50 or layer=11; may be repeated",
+    )
+
+
+def _add_repeats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep-repeats", action="store_true", help="one unit a frame, not one a run of them")
+
+
+def _encoder(options):
+    from slm_jax.tokenizer import new_encoder
+
+    return new_encoder(options.encoder, dict(options.set), weights=options.weights)
+
+
+def _save(tokenizer, out: str) -> None:
+    tokenizer.save(out)
+    print(f"{out}: {tokenizer.k} units, {tokenizer.frame_rate:g} frames a second")
+
+
 def _fit(options) -> None:
-    from slm_jax.corpora import find_recordings
-    from slm_jax.tokenizer import fit_tokenizer, make_encoder
+    from slm_jax.corpora import stream_recordings
+    from slm_jax.tokenizer import fit_tokenizer
 
     tokenizer = fit_tokenizer(
-        find_recordings(options.audio),
-        encoder=make_encoder(options.encoder, {"frame_rate": options.frame_rate}),
+        stream_recordings(options.audio),
+        encoder=_encoder(options),
         k=options.units,
         seed=options.seed,
         sample_seconds=options.sample_seconds,
+        collapse=not options.keep_repeats,
+        algorithm=options.algorithm,
         workers=options.workers,
     )
-    tokenizer.save(options.out)
-    print(f"{options.out}: {tokenizer.k} units, {tokenizer.frame_rate} frames a second")
+    _save(tokenizer, options.out)
+
+
+def _import(options) -> None:
+    from slm_jax.tokenizer import import_tokenizer
+
+    tokenizer = import_tokenizer(
+        _encoder(options), options.centroids, array=options.array, collapse=not options.keep_repeats
+    )
+    _save(tokenizer, options.out)
+
+
+def _pieces(options) -> None:
+    from slm_jax.data import UnitDataset, fit_pieces
+
+    pieces = fit_pieces(
+        UnitDataset(options.data),
+        vocabulary=options.vocabulary,
+        model=options.model,
+        seed=options.seed,
+        sample_units=options.sample_units,
+    )
+    pieces.save(options.out)
+    print(f"{options.out}: {pieces.k} pieces of {pieces.units['k']} units")
+
+
+def _quality(options) -> None:
+    from slm_jax.corpora import find_recordings
+    from slm_jax.tokenizer import measure_quality, quality_table
+
+    rows = measure_quality(
+        find_recordings(options.audio), options.tokenizers, seed=options.seed, workers=options.workers
+    )
+    print(quality_table(rows))

@@ -2,7 +2,7 @@
 
 from slm_jax.tokenizer.audio import AudioError, load_audio, load_recording
 from slm_jax.tokenizer.centroids import import_tokenizer, read_centroids
-from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder
+from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder, new_encoder
 from slm_jax.tokenizer.fit import fit_tokenizer
 from slm_jax.tokenizer.folder import (
     EXTERNAL,
@@ -44,6 +44,7 @@ __all__ = [
     "load_recording",
     "make_encoder",
     "measure_quality",
+    "new_encoder",
     "parallel_map",
     "quality_table",
     "read_centroids",

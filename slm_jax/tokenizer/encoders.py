@@ -1,8 +1,9 @@
 """The encoders a tokenizer can name: one class per file or package, listed here and nowhere else."""
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -44,18 +45,42 @@ class DeviceEncoder(Encoder, Protocol):
 ENCODERS: dict[str, type[Encoder]] = {encoder.name: encoder for encoder in (HuBERT, LogMel, MFCC)}
 
 
+def new_encoder(name: str, settings: dict, *, weights: str | os.PathLike | None = None) -> Encoder:
+    """The encoder `name` with what `settings` say of it; one with weights takes them from a local folder.
+
+    Raises InputError for an unknown name or setting, and for weights that are missing, wrong or not needed.
+    """
+    encoder = _named(name)
+    if encoder.on_device and weights is None:
+        raise InputError(f"encoder {name!r} has weights; give their folder (slm: --weights DIR)")
+    if weights is not None and not encoder.on_device:
+        raise InputError(f"encoder {name!r} has no weights; leave them out (slm: --weights)")
+    with _settings_of(name):
+        return encoder.from_folder(weights, **settings) if encoder.on_device else encoder(**settings)
+
+
 def make_encoder(name: str, parameters: dict, directory: str | os.PathLike | None = None) -> Encoder:
     """The encoder `name` with `parameters`; `directory` is the tokenizer's folder, which holds its weights.
 
     Raises InputError for an unknown name or parameter. Weights are read when they are needed: `check_files`.
     """
-    if name not in ENCODERS:
-        raise InputError(f"encoder {name!r} is unknown; the encoders are: {', '.join(sorted(ENCODERS))}")
-    encoder = ENCODERS[name]
+    encoder = _named(name)
     if encoder.on_device and directory is None:
         raise InputError(f"encoder {name!r} has weights; give the folder that holds them")
     place = (pathlib.Path(directory) / FILES,) if encoder.on_device else ()
-    try:
+    with _settings_of(name):
         return encoder(*place, **parameters)
-    except TypeError as error:
+
+
+def _named(name: str) -> type[Encoder]:
+    if name not in ENCODERS:
+        raise InputError(f"encoder {name!r} is unknown; the encoders are: {', '.join(sorted(ENCODERS))}")
+    return ENCODERS[name]
+
+
+@contextlib.contextmanager
+def _settings_of(name: str) -> Iterator[None]:
+    try:
+        yield
+    except TypeError as error:  # of a parameter the encoder lacks or needs
         raise InputError(f"encoder {name!r}: the parameters do not fit ({error})") from None

@@ -7,41 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-import soundfile
 
 from slm_jax import cli
 
 
-def slm(*arguments) -> int:
-    return cli.main([str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module")
-def recordings(tmp_path_factory):
-    """A folder of twelve short tunes in two formats, with one broken file."""
-    folder = tmp_path_factory.mktemp("recordings")
-    rng = np.random.default_rng(0)
-    for index in range(12):
-        pitch = np.repeat(rng.choice([220.0, 330.0, 440.0, 550.0], size=24), 16_000 // 8)
-        wave = 0.3 * np.sin(2 * np.pi * np.cumsum(pitch) / 16_000) + 0.01 * rng.normal(size=len(pitch))
-        soundfile.write(folder / f"tune{index}.{'wav' if index % 2 else 'flac'}", wave, 16_000)
-    (folder / "broken.wav").write_bytes(b"this is no audio")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def units(recordings, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
-    assert (
-        slm("tokenizer", "fit", "--audio", recordings, "--out", folder / "tok", "--units", 12, "--workers", 1)
-        == 0
-    )
-    command = ["tokenize", "--audio", recordings, "--tokenizer", folder / "tok", "--workers", 1]
-    assert slm(*command, "--out", folder / "units") == 0
-    return folder / "units"
-
-
-def test_tokenizing_a_folder_lists_the_broken_file(units, capsys):
+def test_tokenizing_a_folder_lists_the_broken_file(units, capsys, slm):
     assert slm("dataset", "info", units) == 0
     assert "train" in capsys.readouterr().out
     skipped = [json.loads(line) for line in (units / "skipped.jsonl").read_text().splitlines()]
@@ -68,7 +38,7 @@ def config(tmp_path):
     return path
 
 
-def test_training_on_those_units_and_exporting(units, config, tmp_path, capsys):
+def test_training_on_those_units_and_exporting(units, config, tmp_path, capsys, slm):
     train = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
     assert slm(*train) == 0
     summary = json.loads(capsys.readouterr().out)
@@ -89,7 +59,9 @@ def test_training_on_those_units_and_exporting(units, config, tmp_path, capsys):
         (["--config.mesh.data=3"], "does not fill"),
     ],
 )
-def test_a_wrong_setting_is_one_sentence_and_exit_code_2(units, config, tmp_path, capsys, arguments, message):
+def test_a_wrong_setting_is_one_sentence_and_exit_code_2(
+    units, config, tmp_path, capsys, arguments, message, slm
+):
     base = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
     assert slm(*base, *arguments) == 2
     error = capsys.readouterr().err.strip()
@@ -107,7 +79,7 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(units, config, tmp_path
         ("def get_config():\n    return undefined", "NameError"),
     ],
 )
-def test_a_broken_config_file_is_named(tmp_path, capsys, text, message):
+def test_a_broken_config_file_is_named(tmp_path, capsys, text, message, slm):
     path = tmp_path / "broken.py"
     path.write_text(text)
     assert slm("train", f"--config={path}", f"--workdir={tmp_path / 'run'}") == 2
@@ -116,14 +88,14 @@ def test_a_broken_config_file_is_named(tmp_path, capsys, text, message):
     assert message in error
 
 
-def test_a_run_that_diverges_is_one_sentence_and_exit_code_1(units, config, tmp_path, capsys):
+def test_a_run_that_diverges_is_one_sentence_and_exit_code_1(units, config, tmp_path, capsys, slm):
     base = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
     hot = ["--config.optimizer.peak_rate=1e30", "--config.optimizer.clip=1e30"]
     assert slm(*base, *hot) == 1
     assert "last good checkpoint" in capsys.readouterr().err
 
 
-def test_speaking_a_text_and_tokenizing_it_as_pairs(units, tmp_path, capsys):
+def test_speaking_a_text_and_tokenizing_it_as_pairs(units, tmp_path, capsys, slm):
     pairs = [
         {
             "sentence_good": f"The {noun} is here.",
@@ -151,7 +123,7 @@ def test_speaking_a_text_and_tokenizing_it_as_pairs(units, tmp_path, capsys):
     assert "16" in capsys.readouterr().out  # 2 pairs, 2 sentences, 4 voices
 
 
-def test_nothing_is_written_over_something_else(units, config, tmp_path, capsys):
+def test_nothing_is_written_over_something_else(units, config, tmp_path, capsys, slm):
     base = ["train", f"--config={config}", f"--config.data.path={units}"]
     assert slm(*base, f"--workdir={units}") == 2
     assert "holds no run" in capsys.readouterr().err
@@ -164,7 +136,7 @@ def test_nothing_is_written_over_something_else(units, config, tmp_path, capsys)
     assert (tmp_path / "runs.csv").read_text() == "params,tokens,loss"
 
 
-def test_data_repeated_often_and_a_missing_validation_split_are_said(units, config, tmp_path, capsys):
+def test_data_repeated_often_and_a_missing_validation_split_are_said(units, config, tmp_path, capsys, slm):
     base = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
     assert slm(*base, "--config.tokens=8000", "--config.data.validation_split='other'") == 0
     printed = capsys.readouterr()
@@ -182,12 +154,12 @@ def test_one_process_is_not_a_cluster(units, config, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_study_is_no_run(config, tmp_path, capsys):
+def test_a_study_is_no_run(config, tmp_path, capsys, slm):
     assert slm("study", f"--config={config}", f"--workdir={tmp_path / 'study'}") == 2
     assert "slm train" in capsys.readouterr().err
 
 
-def test_a_result_that_cannot_be_written_is_found_out_before_the_work(tmp_path, capsys):
+def test_a_result_that_cannot_be_written_is_found_out_before_the_work(tmp_path, capsys, slm):
     assert slm("fit", tmp_path / "none.csv", "--out", tmp_path) == 2
     assert "is a folder" in capsys.readouterr().err
 
@@ -204,13 +176,13 @@ def test_a_result_that_cannot_be_written_is_found_out_before_the_work(tmp_path, 
         (["fit", "x.csv", "--out", "o", "--wrong"], "unknown argument --wrong"),
     ],
 )
-def test_missing_files_and_wrong_flags(arguments, message, tmp_path, monkeypatch, capsys):
+def test_missing_files_and_wrong_flags(arguments, message, tmp_path, monkeypatch, capsys, slm):
     monkeypatch.chdir(tmp_path)
     assert slm(*arguments) == 2
     assert message in capsys.readouterr().err
 
 
-def test_fitting_any_table(tmp_path, capsys):
+def test_fitting_any_table(tmp_path, capsys, slm):
     rng = np.random.default_rng(0)
     rows = ["params,tokens,loss"]
     for params in (1e6, 3e6, 1e7, 3e7):
@@ -227,12 +199,12 @@ def test_fitting_any_table(tmp_path, capsys):
     assert slm("plan", "--budget", 1e17, "--laws", tmp_path / "laws.json") == 0
 
 
-def test_planning_with_the_published_law(capsys):
+def test_planning_with_the_published_law(capsys, slm):
     assert slm("plan", "--budget", 1e20) == 0
     assert "1.0e+20" in capsys.readouterr().out
 
 
-def test_a_full_disk_is_said_and_nothing_is_half_written(tmp_path, monkeypatch, capsys):
+def test_a_full_disk_is_said_and_nothing_is_half_written(tmp_path, monkeypatch, capsys, slm):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "stories.jsonl"))
 
