@@ -1,6 +1,6 @@
 """Arrays out of the k-means pickles other projects publish, without ever running a pickle.
 
-A pickle is a program: `pickle.load` and `joblib.load` import and call what the file names. Here
+A pickle is a program: loading one imports and calls what the file names. Here
 `pickletools.genops` only splits the bytes into opcodes, and the few opcodes an array needs are interpreted on
 inert values: a global is a pair of strings that is never imported, a call or a new object is a record of its
 parts that is never made. So there is nothing that a file could run, even if the list of names below were
