@@ -34,7 +34,7 @@ def fit_pieces(
     vocabulary: int,
     model: str = "unigram",
     seed: int = 0,
-    sample_units: int = 10_000_000,
+    sample_units: int = 5_000_000,
 ) -> PieceTokenizer:
     """Trains a piece tokenizer on about `sample_units` units of the train split, records in random order.
 
