@@ -54,7 +54,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("--model", choices=("unigram", "bpe"), default="unigram", help="default unigram")
     sub.add_argument(
-        "--sample-units", type=at_least(1), default=10_000_000, help="units to train on (default 10000000)"
+        "--sample-units", type=at_least(1), default=5_000_000, help="units to train on (default 5000000)"
     )
     sub.add_argument("--seed", type=at_least(0), default=0)
 
