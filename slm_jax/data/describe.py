@@ -12,7 +12,6 @@ from slm_jax.data.table import format_table
 from slm_jax.data.unit_dataset import UnitDataset
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
-from slm_jax.progress import progress
 
 SPLIT_COLUMNS = {
     "split": "{}",
@@ -63,16 +62,13 @@ def sources(dataset: UnitDataset) -> list[dict]:
     """The study's table of data: records, hours, tokens (without EOS) and tokens per second of every source
     in every split, of every source, and of all sources; "all" stands for every source or split.
 
-    Hours and rate are None where the seconds are not known. Reads every record, with progress.
+    Hours and rate are None where the seconds are not known.
     """
     sums = collections.defaultdict(lambda: np.zeros(3))  # records, tokens, seconds
-    records = sum(len(dataset.lengths(split)) for split in dataset.splits)
-    with progress(total=records, desc="sources", unit="record") as bar:
-        for split in dataset.splits:
-            for example in dataset.examples(split):
-                for key in itertools.product((example["source"], None), (split, None)):
-                    sums[key] += 1, len(example["units"]), example["seconds"]
-                bar.update()
+    for split, totals in dataset.sources.items():
+        for source, total in totals.items():
+            for key in itertools.product((source, None), (split, None)):
+                sums[key] += total
     names = sorted({source for source, _ in sums if source is not None})
     keys = itertools.product(_with_total(names), _with_total(dataset.splits))
     return [_source_row(*key, *sums[key]) for key in keys if key in sums]

@@ -12,13 +12,15 @@ from slm_jax.files import atomic_path
 
 @dataclasses.dataclass
 class ShardReceipt:
-    """`lengths` of its R records (int32_R), how often its K units occur (int64_K), and the totals."""
+    """`lengths` of its R records (int32_R), how often its K units occur (int64_K), and the totals; `sources`
+    has those of each source: records, units and seconds.
+    """
 
     file: str
     sha256: str
     bytes: int
     record_bytes: int
-    seconds: float
+    sources: dict[str, list[float]]
     lengths: np.ndarray
     unit_counts: np.ndarray
 

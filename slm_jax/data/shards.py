@@ -1,6 +1,8 @@
 """Writing a dataset: shards first, then everything that lets TFDS and `UnitDataset` open them."""
 
+import collections
 import contextlib
+import operator
 import os
 import pathlib
 import re
@@ -74,7 +76,8 @@ def write_shard(
     or the folder cannot be written.
     """
     path = pathlib.Path(path)
-    lengths, counts_K, record_bytes, seconds = [], np.zeros(k, np.int64), 0, 0.0
+    lengths, counts_K, record_bytes = [], np.zeros(k, np.int64), 0
+    sources = collections.defaultdict(lambda: [0, 0, 0.0])
     with atomic_path(path) as temporary:
         with named_write_errors(path):
             writer = ArrayRecordWriter(os.fspath(temporary), WRITER_OPTIONS)
@@ -87,11 +90,11 @@ def write_shard(
                 lengths.append(len(example["units"]))
                 counts_K += np.bincount(example["units"], minlength=k)
                 record_bytes += len(record)
-                seconds += float(example["seconds"])
+                _add(sources[example["source"]], (1, len(example["units"]), float(example["seconds"])))
             writer.close()
         digest, size = sha256(temporary), temporary.stat().st_size
     return ShardReceipt(
-        path.name, digest, size, record_bytes, seconds, np.asarray(lengths, np.int32), counts_K
+        path.name, digest, size, record_bytes, dict(sources), np.asarray(lengths, np.int32), counts_K
     )
 
 
@@ -108,19 +111,22 @@ def write_metadata(
     """Makes a folder of finished shards a dataset: tokenizer, index, TFDS metadata, and checksums last.
 
     `receipts` has those of every split in order; they are drawn once, so they need not be in memory together.
-    `notes` joins the kind, the tokenizer fingerprint and the seconds per split in TFDS's metadata.json.
+    `notes` joins the kind, the tokenizer fingerprint and, for each source in each split, its records, units
+    and seconds in TFDS's metadata.json.
     """
     directory = pathlib.Path(directory)
     (directory / CHECKSUMS).unlink(missing_ok=True)  # of a run stopped between this and its last step
     copy_tokenizer(tokenizer_dir, directory)
-    index, splits, seconds, checksums = {}, [], {}, {}
+    index, splits, sources, checksums = {}, [], {}, {}
     for split, shards in receipts.items():
-        lengths, record_bytes, seconds[split], counts_K = [], 0, 0.0, 0
+        lengths, record_bytes, counts_K = [], 0, 0
+        sources[split] = collections.defaultdict(lambda: [0, 0, 0.0])
         for shard in shards:
             lengths.append(shard.lengths)
             counts_K = counts_K + shard.unit_counts
             record_bytes += shard.record_bytes
-            seconds[split] += shard.seconds
+            for source, totals in shard.sources.items():
+                _add(sources[split][source], totals)
             checksums[shard.file] = {"bytes": shard.bytes, "sha256": shard.sha256}
         index |= {f"{split}.lengths": np.concatenate(lengths), f"{split}.unit_counts": counts_K}
         splits.append(
@@ -142,7 +148,7 @@ def write_metadata(
         metadata=tfds.core.MetadataDict(
             kind=kind,
             tokenizer_fingerprint=fingerprint(read_config(directory)),
-            seconds={split: round(total, 3) for split, total in seconds.items()},
+            sources=sources,
             **(notes or {}),
         ),
     )
@@ -188,6 +194,10 @@ def write_dataset(
         write_metadata(
             temporary, receipts, name=name, kind=kind, tokenizer_dir=tokenizer_dir, durations=durations
         )
+
+
+def _add(totals: list[float], more: Iterable[float]) -> None:
+    totals[:] = map(operator.add, totals, more)
 
 
 def _template(directory: str | os.PathLike, name: str, split: str) -> tfds.core.ShardedFileTemplate:

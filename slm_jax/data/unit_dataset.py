@@ -41,12 +41,14 @@ class UnitDataset:
         self.tokenizer: dict = read_config(self.directory)
         builder = tfds.builder_from_directory(os.fspath(self.directory))
         self.name: str = builder.info.name
-        self._metadata: dict = dict(builder.info.metadata)
-        if self._metadata.get("kind") != self.kind:
+        metadata = builder.info.metadata
+        if metadata.get("kind") != self.kind:
             raise InputError(
-                f"{self.directory}: holds {self._metadata.get('kind')!r}, but {self.kind!r} are needed here; "
+                f"{self.directory}: holds {metadata.get('kind')!r}, but {self.kind!r} are needed here; "
                 "give the other dataset"
             )
+        # Of each source in each split: records, units and seconds.
+        self.sources: dict[str, dict[str, tuple[int, int, float]]] = metadata["sources"]
         index = safetensors.numpy.load_file(self.directory / INDEX)
         self.has_durations: bool = schema.RUNS in builder.info.features
         self.splits: list[str] = list(builder.info.splits)
@@ -158,7 +160,7 @@ class UnitDataset:
 
     def _split_statistics(self, split: str) -> dict:
         lengths_R, counts_K = self._lengths[split], self._unit_counts[split]
-        seconds = self._metadata["seconds"][split]
+        seconds = sum(seconds for _, _, seconds in self.sources[split].values())
         share_K = counts_K[counts_K > 0] / counts_K.sum()
         return {
             "records": len(lengths_R),
