@@ -1,38 +1,61 @@
-"""Intervals: a bootstrap over runs, shared by everything that is estimated from a table."""
+"""Intervals: resampled tables and what is read off them, shared by everything that is estimated."""
 
 import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-PLAIN_TAIL = (1 - CONFIDENCE) / 2
 MIN_SPARE_RUNS = 2  # beyond one a parameter: with fewer, resampling says next to nothing
 MIN_SAMPLES = 20
 
 Estimate = dict  # {"value": float, "low": float | None, "high": float | None}
 
 
-def resample_counts(runs: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each run is drawn in each resample: counts_BxR, R draws with replacement a resample."""
-    return rng.multinomial(runs, np.full(runs, 1.0 / runs), size=resamples).astype(float)
+def resample_counts(
+    runs: int, resamples: int, rng: np.random.Generator, cluster_R: np.ndarray | None = None
+) -> np.ndarray:
+    """How often each row is drawn in each resample: counts_BxR, as many draws with replacement as there are.
+
+    With `cluster_R`, the run each row belongs to, whole runs are drawn.
+    """
+    if cluster_R is None:
+        return rng.multinomial(runs, np.full(runs, 1.0 / runs), size=resamples).astype(float)
+    _, cluster_R = np.unique(cluster_R, return_inverse=True)
+    return resample_counts(int(cluster_R.max()) + 1, resamples, rng)[:, cluster_R]
+
+
+def redrawn_errors(residual_R: np.ndarray, parameters: int, resamples: int, rng) -> np.ndarray:
+    """Errors of new tables, drawn with replacement from the residuals of a fit: error_BxR.
+
+    A fit by (nearly) absolute values passes through as many points as it has parameters. Their residuals are
+    zero by construction, not for want of noise, and are left out.
+    """
+    kept = np.argsort(np.abs(residual_R), kind="stable")[min(parameters, len(residual_R) - 1) :]
+    return residual_R[rng.choice(kept, size=(resamples, len(residual_R)))]
+
+
+def student_tail(runs: int, parameters: int) -> float | None:
+    """Share of resamples beyond each end of the Student percentile interval; None with too few runs.
+
+    The percentiles of a normal that lie where Student's with the spare degrees of freedom has its 95 %.
+    """
+    spare = runs - parameters
+    if spare < MIN_SPARE_RUNS:
+        return None
+    return float(stats.norm.cdf(-stats.t.ppf(0.5 + CONFIDENCE / 2, spare)))
 
 
 def expanded_tail(runs: int, parameters: int) -> float | None:
     """Share of resamples beyond each end of the 95 % expanded percentile interval (Hesterberg 2015).
 
-    For averages and lines through few points the plain percentile interval is too narrow: resampling R runs
-    to fit P parameters loses the factor sqrt((R - P) / R) and takes normal for Student quantiles. Reading the
-    percentiles further out makes up for both. None when there are too few runs for any interval.
+    For averages and lines through few points, drawn in pairs, the plain percentile interval is too narrow:
+    resampling R runs to fit P parameters loses the factor sqrt((R - P) / R) and takes normal for Student
+    quantiles. Reading the percentiles further out makes up for both. None when there are too few runs.
     """
     spare = runs - parameters
     if spare < MIN_SPARE_RUNS:
         return None
     student = stats.t.ppf(0.5 + CONFIDENCE / 2, spare)
     return float(stats.norm.cdf(-np.sqrt(runs / spare) * student))
-
-
-def plain_tail(runs: int, parameters: int) -> float | None:
-    """Share of resamples beyond each end of the plain percentile interval; None with too few runs."""
-    return PLAIN_TAIL if runs - parameters >= MIN_SPARE_RUNS else None
 
 
 def estimate(value: float, samples_B: np.ndarray, tail: float | None) -> Estimate:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slm_jax.scaling.loss_law import LossLawFit
+from slm_jax.scaling.law_fit import LawFit
 from slm_jax.scaling.table import Runs
 
 FEW_RUNS = 12
@@ -31,20 +31,20 @@ def table_warnings(runs: Runs) -> list[str]:
     if repeated:
         found.append(
             f"{repeated} runs saw their data more than {REPETITION:g} times "
-            f"(up to {np.nanmax(epochs_R):.3g}): the law counts repeated tokens as fresh ones."
+            f"(up to {np.nanmax(epochs_R):.3g}): the plain law counts repeated tokens as fresh ones."
         )
     return found
 
 
-def law_warnings(law: LossLawFit, group: dict, runs: Runs) -> list[str]:
+def law_warnings(law: LawFit, group: dict, runs: Runs) -> list[str]:
     """Warnings about the parametric fit."""
-    found = []
-    if law.at_bounds():
-        found.append(f"The best fit lies on the bound of {', '.join(law.at_bounds())}: read it as unknown.")
-    for name, spread in zip(("alpha", "beta"), law.flatness, strict=True):
-        if spread > FLAT:
+    found = bound_warnings(law)
+    flatness = dict(zip(law.form.symbols, law.flatness_P, strict=True))
+    for name in ("alpha", "beta"):
+        if flatness[name] > FLAT:
             found.append(
-                f"Equally good fits differ in {name} by {spread:.2g}: the table does not determine it."
+                f"Equally good fits differ in {name} by {flatness[name]:.2g}: "
+                "the table does not determine it."
             )
     if law.starts_at_optimum < 0.01 * law.starts:
         found.append(
@@ -62,4 +62,22 @@ def law_warnings(law: LossLawFit, group: dict, runs: Runs) -> list[str]:
             f"The interval of E spans {floor['low']:.3g} to {floor['high']:.3g} nats: "
             "far extrapolations of the loss are not to be trusted."
         )
+    held_out = group["held_out"]
+    if held_out and held_out["error"]["low"] is not None:
+        error = held_out["error"]
+        if error["low"] > 0 or error["high"] < 0:
+            side = "above" if error["value"] > 0 else "below"
+            found.append(
+                f"Fitted to the smaller budgets alone, the law predicts losses {abs(error['value']):.1%} "
+                f"{side} those measured at the largest, more than its interval allows: "
+                "extrapolations may be off the same way."
+            )
     return found
+
+
+def bound_warnings(law: LawFit) -> list[str]:
+    """Parameters that ran into their bounds."""
+    if not law.at_bounds():
+        return []
+    which = "" if law.form.name == "plain" else f" {law.form.name.replace('_', '-')} law's"
+    return [f"The best{which} fit lies on the bound of {', '.join(law.at_bounds())}: read it as unknown."]

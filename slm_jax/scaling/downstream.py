@@ -4,7 +4,9 @@ import numpy as np
 from scipy import stats
 
 from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, expanded_tail
+from slm_jax.scaling.forms.sigmoid import Sigmoid
 from slm_jax.scaling.frontier import on_frontier
+from slm_jax.scaling.law_fit import LawFit
 from slm_jax.scaling.power_law import fit_lines, fit_power_law
 from slm_jax.scaling.table import Runs
 
@@ -19,32 +21,41 @@ def frontier_accuracy(runs: Runs, name: str) -> tuple[np.ndarray, np.ndarray]:
     return runs.flops_R[used_R], accuracy_R[used_R]
 
 
-def fit_task(runs: Runs, name: str, counts_BxR, flops_P, rng: np.random.Generator) -> dict | None:
+def fit_task(
+    runs: Runs, name: str, counts_BxR, flops_P, rng: np.random.Generator, chance: float = 0.5
+) -> tuple[dict | None, dict]:
     """How a task's accuracy follows loss and compute.
 
     Args:
-      counts_BxR: resamples of the runs; flops_P: compute to predict accuracy at.
+      counts_BxR: resamples of the runs; flops_P: compute to predict accuracy at;
+      chance: the accuracy of guessing.
 
     Returns:
+      A dict of
       correlation: Pearson's r of loss and accuracy over all evaluated runs, its bootstrap interval, and
       `fisher`,
         Fisher's z interval;
       line: accuracy = intercept + slope * loss, and its points over the losses of the table;
+      sigmoid: chance + (1 - chance) / (1 + (L / middle)^steepness), or None where the losses are too few;
       compute: the power law Q = scale * (C / reference)^exponent through the frontier runs, exponent = gamma;
-      None when fewer than four runs were evaluated or they all have one accuracy.
+      and the resamples of line and sigmoid. None and nothing when fewer than four runs were evaluated or they
+      all have one accuracy.
     """
     accuracy_R = runs.tasks[name].accuracy_R
     known_R = np.isfinite(accuracy_R)
     points = int(known_R.sum())
     if points < MIN_RUNS or np.ptp(accuracy_R[known_R]) == 0 or np.ptp(runs.loss_R[known_R]) == 0:
-        return None
+        return None, {}
+    sigmoid = _fit_sigmoid(runs.loss_R[known_R], accuracy_R[known_R], chance, len(counts_BxR), rng)
     accuracy_R = np.where(known_R, accuracy_R, 1.0)
     weight_BxR = np.concatenate([np.ones((1, len(runs))), counts_BxR]) * known_R
     correlation_B = _correlations(runs.loss_R, accuracy_R, weight_BxR)
     intercept_B, slope_B = fit_lines(runs.loss_R, accuracy_R, weight_BxR)
     tail = expanded_tail(points, 2)
-    return {
+    miss_R = accuracy_R - intercept_B[0] - slope_B[0] * runs.loss_R
+    found = {
         "runs": points,
+        "tail": tail,
         "correlation": {
             **estimate(correlation_B[0], correlation_B[1:], tail),
             "fisher": _fisher_interval(correlation_B[0], points),
@@ -57,11 +68,37 @@ def fit_task(runs: Runs, name: str, counts_BxR, flops_P, rng: np.random.Generato
                 for loss in np.linspace(runs.loss_R[known_R].min(), runs.loss_R[known_R].max(), LINE_POINTS)
                 for line_B in [intercept_B + slope_B * loss]
             ],
+            "error": _spread(miss_R[known_R]),
+        },
+        "sigmoid": sigmoid
+        and {
+            **sigmoid.parameters(),
+            "chance": chance,
+            "error": _spread(sigmoid.residual_R),
+            "at_bounds": sigmoid.at_bounds(),
+            "tail": sigmoid.tail,
         },
         "compute": fit_power_law(
             *frontier_accuracy(runs, name), flops_P, resamples=len(counts_BxR), rng=rng, ceiling=1.0
         ),
     }
+    # A resample of runs that all have one loss has no line: the estimate stands in for it.
+    lines_Bx2 = np.stack([intercept_B, slope_B], axis=1)
+    lines_Bx2 = np.where(np.isfinite(lines_Bx2), lines_Bx2, lines_Bx2[0])
+    samples = {"line": lines_Bx2[1:].tolist()}
+    return found, samples | {"sigmoid": sigmoid.samples() if sigmoid else []}
+
+
+def _fit_sigmoid(loss_R, accuracy_R, chance: float, resamples: int, rng) -> LawFit | None:
+    form = Sigmoid(chance)
+    if form.why_not_identified(loss_R):
+        return None
+    return LawFit(form, loss_R[None], accuracy_R, resamples=resamples, rng=rng)
+
+
+def _spread(residual_R: np.ndarray) -> float:
+    """Root mean square of the misses of a curve with two parameters."""
+    return float(np.sqrt((residual_R**2).sum() / max(len(residual_R) - 2, 1)))
 
 
 def _correlations(x_R, y_R, weight_BxR) -> np.ndarray:

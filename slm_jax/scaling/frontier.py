@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slm_jax.scaling.loss_law import _five, law_loss
+from slm_jax.scaling.forms.plain import five, law_loss
 from slm_jax.scaling.table import FLOPS_PER_PARAMETER_AND_TOKEN
 
 SAME_BUDGET = 1.1  # runs whose compute differs by less than 10 % spent the same budget
@@ -10,7 +10,7 @@ SAME_BUDGET = 1.1  # runs whose compute differs by less than 10 % spent the same
 
 def allocation_exponents(law):
     """a = beta / (alpha + beta) and b = alpha / (alpha + beta): N_opt ~ C^a, D_opt ~ C^b."""
-    _, _, _, alpha, beta = _five(law)
+    _, _, _, alpha, beta = five(law)
     return beta / (alpha + beta), alpha / (alpha + beta)
 
 
@@ -27,7 +27,7 @@ def optimum(law, flops):
     Returns:
       parameters, tokens, loss in nats per token.
     """
-    _, A, B, alpha, beta = _five(law)
+    _, A, B, alpha, beta = five(law)
     a, b = allocation_exponents(law)
     ratio = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
     spread = np.asarray(flops, float) / FLOPS_PER_PARAMETER_AND_TOKEN

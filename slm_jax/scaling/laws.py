@@ -3,48 +3,69 @@
 import numpy as np
 
 from slm_jax.errors import InputError
-from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, plain_tail, resample_counts
-from slm_jax.scaling.cautions import law_warnings, table_warnings
+from slm_jax.scaling.allocation import best_for, best_split
+from slm_jax.scaling.bootstrap import CONFIDENCE, resample_counts
+from slm_jax.scaling.cautions import bound_warnings, law_warnings, table_warnings
 from slm_jax.scaling.compare import compare_groups
 from slm_jax.scaling.downstream import MIN_RUNS as MIN_TASK_RUNS
 from slm_jax.scaling.downstream import fit_task
 from slm_jax.scaling.envelope import Curves, fit_envelope
+from slm_jax.scaling.fitted_law import FittedLaw
+from slm_jax.scaling.forms import COMPUTE_FLOOR, DATA_CONSTRAINED, KAPLAN, PLAIN, Form
 from slm_jax.scaling.frontier import allocation_exponents, on_frontier, optimum
+from slm_jax.scaling.held_out import held_out_error
 from slm_jax.scaling.isoflop import fit_isoflop
-from slm_jax.scaling.loss_law import NAMES, LossLawFit, why_not_identified
+from slm_jax.scaling.law_fit import LawFit
+from slm_jax.scaling.next_run import TARGETS, best_next_run
 from slm_jax.scaling.power_law import fit_power_law
-from slm_jax.scaling.solver import HUBER_DELTA
+from slm_jax.scaling.prediction import accuracies
+from slm_jax.scaling.shared_floor import compare_floors
 from slm_jax.scaling.table import Runs
 from slm_jax.scaling.verdicts import claims
 
-SCHEMA = 1
+SCHEMA = 2
 EXTRAPOLATION = 100.0  # predictions reach this far beyond the largest compute
 NEXT_DECADE = 10.0
 POINTS = 33
+CHANCE = 0.5
 
 
-def fit(runs: Runs, *, seed: int = 0, resamples: int = 1000, curves: Curves | None = None) -> dict:
+def fit(
+    runs: Runs,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+    curves: Curves | None = None,
+    chance: dict[str, float] | None = None,
+) -> dict:
     """Fits every law a table supports, for each group of runs (modality and tokenizer) on its own.
 
     Args:
       runs: from `read_runs`.
       seed: of the bootstrap; the same seed gives the same laws.
-      resamples: of the bootstrap over runs, 1 or more; with fewer than 20 there are no intervals.
+      resamples: of the bootstrap, 1 or more; with fewer than 20 there are no intervals.
       curves: optional training curves, model name -> (flops_S, loss_S, params), losses in nats per token.
+      chance: the accuracy of guessing, task name -> 0 or more and less than 1; 0.5 where it is not given.
 
     Returns:
       the content of laws.json; docs/scaling.md documents it.
 
-    Raises InputError for a negative seed or fewer than one resample.
+    Raises InputError for a negative seed, fewer than one resample, and a chance of no task or out of range.
     """
     if seed < 0:
         raise InputError(f"seed is {seed}: give 0 or more")
     if resamples < 1:
         raise InputError(f"resamples is {resamples}: give 1 or more")
-    groups = {
-        name: _fit_group(group, np.random.default_rng([seed, number]), resamples, _own(curves, group))
-        for number, (name, group) in enumerate(runs.groups().items())
-    }
+    chance = _checked(chance or {}, runs)
+    tables = runs.groups()
+    groups, fits, samples = {}, {}, {}
+    for number, (name, group) in enumerate(tables.items()):
+        rng = np.random.default_rng([seed, number])
+        fitter = _GroupFit(name, group, rng, resamples, _own(curves, group), chance)
+        groups[name], samples[name] = fitter.group, fitter.samples
+        if "plain" in fitter.fits:
+            fits[name] = fitter.fits["plain"]
+    rng = np.random.default_rng(seed)
     return {
         "schema": SCHEMA,
         "source": runs.source,
@@ -53,118 +74,196 @@ def fit(runs: Runs, *, seed: int = 0, resamples: int = 1000, curves: Curves | No
         "resamples": resamples,
         "seed": seed,
         "groups": groups,
-        "comparisons": compare_groups(runs.groups(), resamples, np.random.default_rng(seed)),
+        "comparisons": compare_groups(tables, resamples, rng),
+        "shared_floor": compare_floors(tables, fits, resamples, rng),
+        "samples": samples,
     }
+
+
+def _checked(chance: dict[str, float], runs: Runs) -> dict[str, float]:
+    for task, share in chance.items():
+        if task not in runs.tasks:
+            raise InputError(f"chance of {task!r}: {runs.source} has no such task")
+        if not 0 <= share < 1:
+            raise InputError(f"chance of {task!r} is {share}: give 0 or more and less than 1")
+    return chance
 
 
 def _own(curves: Curves | None, group: Runs) -> Curves:
     return {name: curve for name, curve in (curves or {}).items() if name in group.model}
 
 
-def _fit_group(runs: Runs, rng: np.random.Generator, resamples: int, curves: Curves) -> dict:
-    counts_BxR = resample_counts(len(runs), resamples, rng)
-    most = runs.flops_R.max()
-    flops_P = np.geomspace(runs.flops_R.min(), most * EXTRAPOLATION, POINTS)
-    flops_P = np.sort(np.append(flops_P, [most, most * NEXT_DECADE]))
-    front_R = on_frontier(runs.flops_R, runs.loss_R)
+class _GroupFit:
+    """The laws of one group: `group` is its record, `fits` the fits by form, `samples` the resampled laws."""
 
-    group = {
-        "runs": len(runs),
-        "sizes": sorted({float(size) for size in runs.params_R}),
-        "flops": {"least": float(runs.flops_R.min()), "most": float(most)},
-        "frontier_runs": [name for name, front in zip(runs.model, front_R, strict=True) if front],
-        "loss_law": None,
-        "frontier": None,
-        "compute_law": None,
-        "isoflop": fit_isoflop(runs.params_R, runs.flops_R, runs.loss_R, counts_BxR),
-        "envelope": None,
-        "tasks": {},
-        "absent": {},
-        "warnings": table_warnings(runs),
-    }
-    absent = group["absent"]
-    absent["loss_law"] = why_not_identified(runs.params_R, runs.tokens_R)
-    if absent["loss_law"] is None:
-        law = LossLawFit(runs.params_R, runs.tokens_R, runs.loss_R, counts_BxR)
-        group["loss_law"] = _loss_law(law, len(runs))
-        group["frontier"] = _frontier(law, len(runs), flops_P, most)
+    def __init__(self, name: str, runs: Runs, rng, resamples: int, curves: Curves, chance: dict[str, float]):
+        self.runs, self.rng, self.resamples = runs, rng, resamples
+        self.fits: dict[str, LawFit] = {}
+        self.samples: dict = {"tasks": {}}
+        self.counts_BxR = resample_counts(len(runs), resamples, rng, runs.run or None)
+        self.most = float(runs.flops_R.max())
+        flops_P = np.geomspace(runs.flops_R.min(), self.most * EXTRAPOLATION, POINTS)
+        self.flops_P = np.sort(np.append(flops_P, [self.most, self.most * NEXT_DECADE]))
+        self.front_R = on_frontier(runs.flops_R, runs.loss_R)
+        self.group = self._empty()
+        self._fit_loss(name)
+        self._fit_compute()
+        self._fit_curves(curves)
+        for task in runs.tasks:
+            self._fit_task(task, chance.get(task, CHANCE))
+        self.group["next_decade"] = self._next_decade(name)
+        self.group["claims"] = claims(self.group)
+
+    def _empty(self) -> dict:
+        runs = self.runs
+        unique_R = runs.unique_tokens_R[np.isfinite(runs.unique_tokens_R)]
+        return {
+            "runs": len(runs),
+            "sizes": sorted({float(size) for size in runs.params_R}),
+            "flops": {"least": float(runs.flops_R.min()), "most": self.most},
+            "unique_tokens": float(unique_R.max()) if len(unique_R) else None,
+            "frontier_runs": [name for name, front in zip(runs.model, self.front_R, strict=True) if front],
+            "loss_law": None,
+            "other_forms": {},
+            "frontier": None,
+            "allocation": [],
+            "held_out": None,
+            "next_run": [],
+            "compute_law": None,
+            "compute_floor": None,
+            "isoflop": fit_isoflop(runs.params_R, runs.flops_R, runs.loss_R, self.counts_BxR),
+            "envelope": None,
+            "tasks": {},
+            "absent": {},
+            "warnings": table_warnings(runs),
+        }
+
+    def _fit_form(self, form: Form, columns, rows=slice(None)) -> LawFit:
+        law = LawFit(
+            form,
+            columns,
+            np.log(self.runs.loss_R[rows]),
+            resamples=self.resamples,
+            rng=self.rng,
+            run_R=np.array(self.runs.run)[rows] if self.runs.run else None,
+        )
+        self.fits[form.name], self.samples[form.name] = law, law.samples()
+        return law
+
+    def _law(self, name: str, form: Form) -> FittedLaw:
+        record = self.group["loss_law"] if form is PLAIN else self.group["other_forms"][form.name]
+        law = self.fits[form.name]
+        return FittedLaw(form, law.values_P, law.values_BxP, record, self.group, name)
+
+    def _fit_loss(self, name: str) -> None:
+        """The plain law and what follows from it, then the other forms of N and D."""
+        runs, group = self.runs, self.group
+        reason = PLAIN.why_not_identified(runs.params_R, runs.tokens_R)
+        if reason:
+            group["absent"]["loss_law"] = reason
+            return
+        law = self._fit_form(PLAIN, (runs.params_R, runs.tokens_R))
+        group["loss_law"] = law.record()
+        group["frontier"] = _frontier(law, self.flops_P, self.most)
+        group["held_out"] = held_out_error(runs, self.resamples, self.rng)
         group["warnings"] += law_warnings(law, group, runs)
-    group["compute_law"] = fit_power_law(runs.flops_R[front_R], runs.loss_R[front_R], flops_P, resamples, rng)
-    if group["compute_law"] is None:
-        absent["compute_law"] = "the frontier has fewer than two runs with different compute"
-    if group["isoflop"] is None:
-        absent["isoflop"] = "no compute budget is shared by three model sizes"
-    exponent = fit_envelope(curves, resamples, rng)
-    if exponent is None:
-        absent["envelope"] = (
+        plain = self._law(name, PLAIN)
+        group["allocation"] = [best_for(plain, flops) for flops in (self.most, self.most * NEXT_DECADE)]
+        group["next_run"] = [best_next_run(plain, target) for target in TARGETS]
+
+        group["other_forms"][KAPLAN.name] = self._fit_form(KAPLAN, (runs.params_R, runs.tokens_R)).record()
+        if group["unique_tokens"] is None or not (runs.tokens_R > runs.unique_tokens_R).any():
+            return
+        columns = (runs.params_R, runs.tokens_R, runs.unique_tokens_R)
+        reason = DATA_CONSTRAINED.why_not_identified(*columns)
+        if reason:
+            group["absent"][DATA_CONSTRAINED.name] = reason
+            return
+        law = self._fit_form(DATA_CONSTRAINED, columns)
+        group["other_forms"][DATA_CONSTRAINED.name] = law.record()
+        group["warnings"] += bound_warnings(law)
+        repeated = self._law(name, DATA_CONSTRAINED)
+        for flops in (self.most, self.most * NEXT_DECADE):
+            group["allocation"].append(best_for(repeated, flops, group["unique_tokens"]))
+
+    def _fit_compute(self) -> None:
+        """Loss along the frontier, without and with an irreducible part."""
+        runs, group, front = self.runs, self.group, self.front_R
+        flops_F, loss_F = runs.flops_R[front], runs.loss_R[front]
+        group["compute_law"] = fit_power_law(flops_F, loss_F, self.flops_P, self.resamples, self.rng)
+        if group["compute_law"] is None:
+            group["absent"]["compute_law"] = "the frontier has fewer than two runs with different compute"
+        reason = COMPUTE_FLOOR.why_not_identified(flops_F)
+        if reason:
+            group["absent"]["compute_floor"] = reason
+        else:
+            group["compute_floor"] = self._fit_form(COMPUTE_FLOOR, flops_F[None], front).record()
+        if group["isoflop"] is None:
+            group["absent"]["isoflop"] = "no compute budget is shared by three model sizes"
+
+    def _fit_curves(self, curves: Curves) -> None:
+        exponent = fit_envelope(curves, self.resamples, self.rng)
+        if exponent:
+            self.group["envelope"] = {"curves": len(curves), "exponent": exponent}
+            return
+        self.group["absent"]["envelope"] = (
             "the training curves of the sizes hardly cross" if curves else "no training curves given"
         )
-    else:
-        group["envelope"] = {"curves": len(curves), "exponent": exponent}
-    for name in runs.tasks:
-        group["tasks"][name] = fit_task(runs, name, counts_BxR, flops_P, rng)
-        if group["tasks"][name] is None:
-            absent[name] = f"needs at least {MIN_TASK_RUNS} evaluated runs of different loss and accuracy"
-    group["absent"] = {key: reason for key, reason in absent.items() if reason}
-    group["next_decade"] = _next_decade(group, most * NEXT_DECADE)
-    group["claims"] = claims(group)
-    return group
+
+    def _fit_task(self, task: str, chance: float) -> None:
+        found, samples = fit_task(self.runs, task, self.counts_BxR, self.flops_P, self.rng, chance)
+        self.group["tasks"][task] = found
+        if found is None:
+            self.group["absent"][task] = (
+                f"needs at least {MIN_TASK_RUNS} evaluated runs of different loss and accuracy"
+            )
+        else:
+            self.samples["tasks"][task] = samples
+
+    def _next_decade(self, name: str) -> dict:
+        """What ten times the largest compute would buy, by the laws there are."""
+        group, flops = self.group, self.most * NEXT_DECADE
+
+        def at(law):
+            point = next(point for point in law["points"] if np.isclose(point["flops"], flops, rtol=1e-9))
+            return {key: value for key, value in point.items() if key not in ("flops", "extrapolated")}
+
+        by_loss = {}
+        if group["loss_law"]:
+            plain = self._law(name, PLAIN)
+            loss_1B = best_split(PLAIN, np.concatenate([plain.values_P[None], plain.values_BxP]), flops)[2]
+            by_loss = accuracies(plain, loss_1B, self.samples["tasks"])
+        return {
+            "flops": float(flops),
+            "by_loss_law": at(group["frontier"]) if group["frontier"] else None,
+            "loss_by_compute_law": at(group["compute_law"]) if group["compute_law"] else None,
+            "accuracy": {
+                task: at(found["compute"])
+                for task, found in group["tasks"].items()
+                if found and found["compute"]
+            },
+            "accuracy_by_loss": by_loss,
+        }
 
 
-def _loss_law(law: LossLawFit, runs: int) -> dict:
-    parameters = {
-        name: estimate(law.law_5[i], law.law_Bx5[:, i], plain_tail(runs, len(NAMES)))
-        for i, name in enumerate(NAMES)
-    }
+def _frontier(law: LawFit, flops_P: np.ndarray, most: float) -> dict:
+    alpha, alpha_B = law.values_P[3], law.values_BxP[:, 3]
+    exponents, exponents_B = allocation_exponents(law.values_P), allocation_exponents(law.values_BxP)
+    best = optimum(law.values_P, flops_P)
+    best_B = optimum(law.values_BxP[:, None, :], flops_P)
     return {
-        **parameters,
-        "objective": law.objective,
-        "huber_delta": HUBER_DELTA,
-        "starts": law.starts,
-        "starts_at_optimum": law.starts_at_optimum,
-        "at_bounds": law.at_bounds(),
-    }
-
-
-def _frontier(law: LossLawFit, runs: int, flops_P: np.ndarray, most: float) -> dict:
-    def interval(value, samples_B):
-        return estimate(value, samples_B, plain_tail(runs, len(NAMES)))
-
-    alpha_B, beta_B = law.law_Bx5[:, 3], law.law_Bx5[:, 4]
-    alpha, beta = law.law_5[3:]
-    exponents, exponents_B = allocation_exponents(law.law_5), allocation_exponents(law.law_Bx5)
-    best = optimum(law.law_5, flops_P)
-    best_B = optimum(law.law_Bx5[:, None, :], flops_P)
-    return {
-        "a": interval(exponents[0], exponents_B[0]),
-        "b": interval(exponents[1], exponents_B[1]),
-        "reducible_exponent": interval(alpha * beta / (alpha + beta), alpha_B * beta_B / (alpha_B + beta_B)),
+        "a": law.estimate(exponents[0], exponents_B[0]),
+        "b": law.estimate(exponents[1], exponents_B[1]),
+        "reducible_exponent": law.estimate(alpha * exponents[0], alpha_B * exponents_B[0]),
         "points": [
             {
                 "flops": float(flops),
                 "extrapolated": bool(flops > most),
                 **{
-                    name: interval(best[k][p], best_B[k][:, p])
+                    name: law.estimate(best[k][p], best_B[k][:, p])
                     for k, name in enumerate(("params", "tokens", "loss"))
                 },
             }
             for p, flops in enumerate(flops_P)
         ],
-    }
-
-
-def _next_decade(group: dict, flops: float) -> dict:
-    """What ten times the largest compute would buy, by the laws there are."""
-
-    def at(law):
-        point = next(point for point in law["points"] if np.isclose(point["flops"], flops, rtol=1e-9))
-        return {key: value for key, value in point.items() if key not in ("flops", "extrapolated")}
-
-    return {
-        "flops": float(flops),
-        "by_loss_law": at(group["frontier"]) if group["frontier"] else None,
-        "loss_by_compute_law": at(group["compute_law"]) if group["compute_law"] else None,
-        "accuracy": {
-            name: at(task["compute"]) for name, task in group["tasks"].items() if task and task["compute"]
-        },
     }

@@ -10,7 +10,7 @@ import numpy as np
 
 from slm_jax.errors import InputError
 
-TEXT_COLUMNS = ("model", "modality", "tokenizer")
+TEXT_COLUMNS = ("model", "modality", "tokenizer", "run")
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0  # training compute C = 6 N D
 REQUIRED_COLUMNS = ("params", "tokens", "loss")
 OPTIONAL_COLUMNS = ("unique_tokens", "flops")
@@ -43,6 +43,7 @@ class Runs:
     loss_R: np.ndarray
     tasks: dict[str, Task] = field(default_factory=dict)
     source: str = "table"
+    run: tuple[str, ...] = ()  # which training run a row belongs to; empty when each row is a run of its own
 
     def __len__(self) -> int:
         return len(self.model)
@@ -65,6 +66,7 @@ class Runs:
             loss_R=self.loss_R[keep],
             tasks=tasks,
             source=self.source,
+            run=tuple(self.run[i] for i in keep) if self.run else (),
         )
 
     def groups(self) -> dict[str, "Runs"]:
@@ -88,9 +90,9 @@ def read_runs(path: str | os.PathLike) -> Runs:
     """Reads a results.csv: one row a completed run.
 
     Columns: `params`, `tokens`, `loss` (nats per token) are required; `model`, `modality`, `tokenizer`,
-    `unique_tokens` and `flops` (6 N D where absent or empty) are optional. Any other column whose values all
-    lie in [0, 1] is the accuracy of a task (empty: not evaluated), and TASK_low, TASK_high beside it are its
-    interval. Further columns are ignored.
+    `run` (rows of one training run), `unique_tokens` and `flops` (6 N D where absent or empty) are optional.
+    Any other column whose values all lie in [0, 1] is the accuracy of a task (empty: not evaluated), and
+    TASK_low, TASK_high beside it are its interval. Further columns are ignored.
 
     Raises:
       InputError: naming file, row and column of what is missing, not a number, not positive or not finite.
@@ -118,6 +120,9 @@ def read_runs(path: str | os.PathLike) -> Runs:
         loss_R=numbers["loss"],
         tasks=_tasks(rows, columns),
         source=path.name,
+        run=tuple(name or f"row {i}" for i, name in enumerate(text["run"], start=1))
+        if "run" in columns
+        else (),
     )
 
 

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slm_jax.scaling import optimum
+from slm_jax.scaling.forms import law_loss
 from slm_jax.scaling.frontier import allocation_exponents, on_frontier
-from slm_jax.scaling.loss_law import law_loss
 
 LAWS = st.fixed_dictionaries(
     {

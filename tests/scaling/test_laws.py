@@ -5,18 +5,14 @@ import pytest
 from law_tables import isoflop_grid, law_loss, noisy_loss, write_table
 
 from slm_jax.errors import InputError
-from slm_jax.scaling import fit, format_summary, loss_law, read_runs, write_figures
+from slm_jax.scaling import fit, format_summary, read_runs, write_figures
 from slm_jax.scaling.envelope import envelope, fit_envelope
 from slm_jax.scaling.figures.loss import draw_loss_compute
 from slm_jax.scaling.figures.style import SizeColours
 from slm_jax.scaling.isoflop import fit_isoflop, shared_budgets
 from slm_jax.scaling.verdicts import judge
 
-
-@pytest.fixture(autouse=True)
-def fewer_starts(monkeypatch):
-    grid = loss_law.start_grid()[::15]
-    monkeypatch.setattr(loss_law, "start_grid", grid.copy)
+pytestmark = pytest.mark.usefixtures("fewer_starts")
 
 
 def study(tmp_path, sizes=4, budgets=4, tasks=True, **more):

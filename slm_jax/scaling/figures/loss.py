@@ -17,9 +17,9 @@ from slm_jax.scaling.figures.style import (
     spread,
 )
 from slm_jax.scaling.formatting import format_estimate
+from slm_jax.scaling.forms import PLAIN, law_loss
 from slm_jax.scaling.frontier import on_frontier
 from slm_jax.scaling.isoflop import shared_budgets
-from slm_jax.scaling.loss_law import NAMES, law_loss
 from slm_jax.scaling.table import FLOPS_PER_PARAMETER_AND_TOKEN, Runs
 
 COMPUTE = "Training compute (FLOPs)"
@@ -122,7 +122,7 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
 def draw_loss_law(runs: Runs, group: dict, colours: SizeColours) -> Figure:
     """The surface of L(N, D) over compute and size, with the runs and the compute-optimal size."""
     frontier = group["frontier"]
-    law = {name: group["loss_law"][name]["value"] for name in NAMES}
+    law = {name: group["loss_law"][name]["value"] for name in PLAIN.symbols}
     figure, axes = new_figure(
         f"Compute-optimal size:  $N_{{opt}} \\propto C^a$, a = {format_estimate(frontier['a'])}"
     )
