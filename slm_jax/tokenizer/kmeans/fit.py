@@ -13,6 +13,7 @@ ALGORITHMS = ("auto", "full", "minibatch")
 INITS = ("auto", "k-means++", "k-means||")
 FULL_UP_TO = 2e12  # multiplications a pass: about 20 s on two cores, a blink on an accelerator
 PLUS_PLUS_UP_TO = 2e8  # multiplications a pass; beyond, K sequential steps cost more than five passes
+SEEDING_FRAMES = 20  # for each centroid of a mini-batch fit, which must not need many passes over the frames
 
 
 def choose_algorithm(frames: int, k: int, dim: int, algorithm: str = "auto") -> str:
@@ -59,11 +60,14 @@ def fit_kmeans(
         )
     with jax.default_matmul_precision("highest"):  # GPUs and TPUs would round the distances to bfloat16 or so
         blocks = Frames(features_MxD)
+        if algorithm == "minibatch" and frames > SEEDING_FRAMES * k:
+            rows = np.random.default_rng(seed).choice(frames, SEEDING_FRAMES * k, replace=False)
+            features_MxD = features_MxD[np.sort(rows)]
         if init == "k-means++":
-            weights_M = np.ones(frames, np.float32)
+            weights_M = np.ones(len(features_MxD), np.float32)
             centroids_KxD = plus_plus(np.asarray(features_MxD, np.float32), weights_M, k, seed)
         else:
-            centroids_KxD = parallel(blocks, k, seed)
+            centroids_KxD = parallel(Frames(features_MxD), k, seed)
         if algorithm == "full":
             centroids_KxD, inertia = lloyd(blocks, centroids_KxD, iterations)
         else:
