@@ -25,6 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument(
         "--algorithm", default="auto", help="of k-means: full or minibatch (default auto: by the work it is)"
     )
+    sub.add_argument("--init", default="auto", help="of its centroids: k-means++ or k-means|| (default auto)")
     sub.add_argument("--seed", type=at_least(0), default=0)
     _add_repeats(sub)
     add_workers(sub)
@@ -61,9 +62,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub = tokenizer.add(
         "quality", _quality, "compare tokenizers: what their units tell of phones and speakers"
     )
-    sub.epilog = (
-        "phones come from the manifest (slm synthesize --phones), or from espeak-ng as it speaks"
-    )
+    sub.epilog = "phones come from the manifest (slm synthesize --phones), or from espeak-ng as it speaks"
     sub.add_argument("tokenizers", nargs="+", metavar="TOKENIZER", help="folders of tokenizers")
     sub.add_argument("--audio", required=True, metavar="AUDIO", help=AUDIO)
     sub.add_argument("--seed", type=at_least(0), default=0)
@@ -112,6 +111,7 @@ def _fit(options) -> None:
         sample_seconds=options.sample_seconds,
         collapse=not options.keep_repeats,
         algorithm=options.algorithm,
+        init=options.init,
         workers=options.workers,
     )
     _save(tokenizer, options.out)
