@@ -1,7 +1,7 @@
 """The table the laws are fitted to: one row a completed training run."""
 
-import csv
-import math
+import dataclasses
+import difflib
 import os
 import pathlib
 from dataclasses import dataclass, field
@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from slm_jax.errors import InputError
+from slm_jax.scaling.columns import BOUND_SUFFIXES, Cells
+from slm_jax.scaling.csv_table import read_rows
+from slm_jax.scaling.units import check_units
 
-TEXT_COLUMNS = ("model", "modality", "tokenizer", "run")
+GROUPING = ("modality", "tokenizer", "corpus")
+TEXT_COLUMNS = ("model", *GROUPING, "run", "loss_source")
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0  # training compute C = 6 N D
-REQUIRED_COLUMNS = ("params", "tokens", "loss")
-OPTIONAL_COLUMNS = ("unique_tokens", "flops")
-BOUND_SUFFIXES = ("_low", "_high")
+REQUIRED_COLUMNS = ("params", "tokens")
+OPTIONAL_COLUMNS = ("loss", "unique_tokens", "flops")
+NEVER_A_TASK = ("seed", "epochs", "learning_rate", "lr", "dropout", "weight_decay")
+MEASURED = ("", "measured")
 
 
 @dataclass(frozen=True)
@@ -40,75 +45,101 @@ class Runs:
     tokens_R: np.ndarray
     unique_tokens_R: np.ndarray  # NaN where unknown
     flops_R: np.ndarray
-    loss_R: np.ndarray
+    loss_R: np.ndarray  # NaN where unknown
     tasks: dict[str, Task] = field(default_factory=dict)
     source: str = "table"
     run: tuple[str, ...] = ()  # which training run a row belongs to; empty when each row is a run of its own
+    corpus: tuple[str, ...] = ()  # what the runs were trained on; empty when the table does not say
+    loss_source: tuple[str, ...] = ()  # where each loss comes from; empty when all were measured
+    notes: tuple[str, ...] = ()  # what the reader of the table left out or found odd
 
     def __len__(self) -> int:
         return len(self.model)
 
-    def select(self, keep: list[int]) -> "Runs":
-        """The runs at these rows; a task no kept run was evaluated on disappears."""
+    @property
+    def measured_R(self) -> np.ndarray:
+        """Whether each loss was measured: known, and not computed from a law."""
+        known_R = np.isfinite(self.loss_R)
+        if not self.loss_source:
+            return known_R
+        return known_R & np.array([source in MEASURED for source in self.loss_source])
+
+    def select(self, keep) -> "Runs":
+        """The runs at these rows (numbers or a mask); a task no kept run was evaluated on disappears."""
+        rows = np.arange(len(self))[np.asarray(keep)]
+        kept = {}
+        for column in dataclasses.fields(self):
+            values = getattr(self, column.name)
+            if isinstance(values, np.ndarray):
+                kept[column.name] = values[rows]
+            elif isinstance(values, tuple) and values and column.name != "notes":
+                kept[column.name] = tuple(values[i] for i in rows)
         tasks = {
-            name: Task(task.accuracy_R[keep], task.low_R[keep], task.high_R[keep])
+            name: Task(task.accuracy_R[rows], task.low_R[rows], task.high_R[rows])
             for name, task in self.tasks.items()
-            if np.isfinite(task.accuracy_R[keep]).any()
+            if np.isfinite(task.accuracy_R[rows]).any()
         }
-        return Runs(
-            model=tuple(self.model[i] for i in keep),
-            modality=tuple(self.modality[i] for i in keep),
-            tokenizer=tuple(self.tokenizer[i] for i in keep),
-            params_R=self.params_R[keep],
-            tokens_R=self.tokens_R[keep],
-            unique_tokens_R=self.unique_tokens_R[keep],
-            flops_R=self.flops_R[keep],
-            loss_R=self.loss_R[keep],
-            tasks=tasks,
-            source=self.source,
-            run=tuple(self.run[i] for i in keep) if self.run else (),
-        )
+        return dataclasses.replace(self, **kept, tasks=tasks)
 
     def groups(self) -> dict[str, "Runs"]:
-        """The runs by modality and tokenizer: losses over different vocabularies do not compare.
+        """The runs by modality, tokenizer and corpus: losses over different vocabularies do not compare.
 
-        A group is named by its modality, and by its tokenizer too where a modality has several.
+        A group is named by its modality, and by its tokenizer and corpus too where those tell groups apart.
         """
-        kinds = list(dict.fromkeys(zip(self.modality, self.tokenizer, strict=True)))
-        modalities = [modality for modality, _ in kinds]
+        kinds_R = list(zip(self.modality, self.tokenizer, self.corpus or self.modality, strict=True))
+        kinds = list(dict.fromkeys(kinds_R))
         groups = {}
         for kind in kinds:
-            modality, tokenizer = kind
-            several = modalities.count(modality) > 1
-            name = " ".join(part for part in (modality, tokenizer if several else "") if part) or "all"
-            rows = [i for i, row in enumerate(zip(self.modality, self.tokenizer, strict=True)) if row == kind]
-            groups[name] = self.select(rows)
+            alike = [other for other in kinds if other[0] == kind[0]]
+            name = " ".join(
+                part
+                for place, part in enumerate(kind)
+                if part and (place == 0 or len({other[place] for other in alike}) > 1)
+            )
+            groups[name or "all"] = self.select([row == kind for row in kinds_R])
         return groups
 
 
 def read_runs(path: str | os.PathLike) -> Runs:
     """Reads a results.csv: one row a completed run.
 
-    Columns: `params`, `tokens`, `loss` (nats per token) are required; `model`, `modality`, `tokenizer`,
-    `run` (rows of one training run), `unique_tokens` and `flops` (6 N D where absent or empty) are optional.
-    Any other column whose values all lie in [0, 1] is the accuracy of a task (empty: not evaluated), and
-    TASK_low, TASK_high beside it are its interval. Further columns are ignored.
+    Columns: `params` and `tokens` are required; `loss` (nats per token) is too where no column holds
+    accuracies, and its cells may be empty where there are some; `loss_source` says of losses that were not
+    measured where they come from. `model`, `modality`, `tokenizer`, `corpus`, `run` (rows of one training
+    run), `unique_tokens` and `flops` (6 N D where absent or empty) are optional. Any other column whose
+    values all lie in [0, 1] is the accuracy of a task (empty: not evaluated), and TASK_low, TASK_high beside
+    it are its interval. Further columns are ignored; those that look like accuracies in percent leave a note.
 
     Raises:
-      InputError: naming file, row and column of what is missing, not a number, not positive or not finite.
+      InputError: naming file, row, column and fix of what is missing, not a number, not positive, not finite,
+        off by a unit (millions, say), not between 0 and 1 in a column that promises accuracies, or there
+        twice.
     """
     path = pathlib.Path(path)
-    rows, columns = _read_rows(path)
-    for name in REQUIRED_COLUMNS:
-        if name not in columns:
-            raise InputError(f"{path}: column {name!r} is missing; the table needs params, tokens and loss")
+    rows, columns = read_rows(path)
+    cells = Cells(path, rows, columns)
+    _check_columns(path, columns)
     if len(rows) < 2:
         raise InputError(
             f"{path}: {len(rows)} row(s) under the header; a scaling law needs several runs, one row each"
         )
-    text = {name: tuple((row.get(name) or "").strip() for row in rows) for name in TEXT_COLUMNS}
-    numbers = {name: _positive_column(path, rows, name) for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}
+    _check_repeats(cells)
+    text = {name: cells.text(name) for name in TEXT_COLUMNS}
+    numbers = {name: cells.positive(name, required=True) for name in REQUIRED_COLUMNS}
+    empty = "; leave the cell empty where no loss was measured"
+    numbers |= {
+        name: cells.positive(name, required=False, if_failed=empty if name == "loss" else "")
+        for name in OPTIONAL_COLUMNS
+    }
     computed_R = FLOPS_PER_PARAMETER_AND_TOKEN * numbers["params"] * numbers["tokens"]
+    counts = {name: numbers[name] for name in ("params", "tokens", "unique_tokens")}
+    check_units(cells, counts, numbers["flops"], computed_R)
+    tasks, notes = _tasks(cells)
+    if not tasks and not np.isfinite(numbers["loss"]).all():
+        number = int(np.flatnonzero(np.isnan(numbers["loss"]))[0]) + 1
+        if "loss" not in columns:
+            raise InputError(f"{path}: column 'loss' is missing, and no other column holds accuracies")
+        raise InputError(f"{cells.where(number, 'loss')}: the value is missing; fill it in or drop the row")
     return Runs(
         model=tuple(name or f"run {i}" for i, name in enumerate(text["model"], start=1)),
         modality=text["modality"],
@@ -118,76 +149,56 @@ def read_runs(path: str | os.PathLike) -> Runs:
         unique_tokens_R=numbers["unique_tokens"],
         flops_R=np.where(np.isnan(numbers["flops"]), computed_R, numbers["flops"]),
         loss_R=numbers["loss"],
-        tasks=_tasks(rows, columns),
+        tasks=tasks,
         source=path.name,
         run=tuple(name or f"row {i}" for i, name in enumerate(text["run"], start=1))
         if "run" in columns
         else (),
+        corpus=text["corpus"] if "corpus" in columns else (),
+        loss_source=text["loss_source"] if "loss_source" in columns else (),
+        notes=notes,
     )
 
 
-def _read_rows(path: pathlib.Path) -> tuple[list[dict], list[str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
-            columns = list(reader.fieldnames or [])
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{path}: no such file; give the results.csv of a study") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV table in UTF-8 ({error})") from None
-    for name in columns:
-        if columns.count(name) > 1:
-            raise InputError(f"{path}: column {name!r} appears twice; rename one of them")
-    for number, row in enumerate(rows, start=1):
-        if None in row or None in row.values():
+def _check_columns(path: pathlib.Path, columns: list[str]) -> None:
+    for name in REQUIRED_COLUMNS:
+        if name not in columns:
+            lower = {column.lower(): column for column in columns}
+            near = difflib.get_close_matches(name, lower, n=1, cutoff=0.6)
+            hint = f"; rename {lower[near[0]]!r} if that is it" if near else ""
             raise InputError(
-                f"{path}, row {number}: the number of values differs from the header's {len(columns)} columns"
+                f"{path}: column {name!r} is missing; the table needs params, tokens and loss{hint}"
             )
-    return rows, columns
 
 
-def _positive_column(path: pathlib.Path, rows: list[dict], name: str) -> np.ndarray:
-    """One number a row; NaN for the empty cells of an optional column."""
-    values = []
-    for number, row in enumerate(rows, start=1):
-        cell = (row.get(name) or "").strip()
-        if not cell and name in OPTIONAL_COLUMNS:
-            values.append(math.nan)
-            continue
-        where = f"{path}, row {number} ({row.get('model') or 'no name'}), column {name!r}"
-        if not cell:
-            raise InputError(f"{where}: the value is missing; fill it in or drop the row")
-        value = _number(cell)
-        if value is None:
-            raise InputError(f"{where}: {cell!r} is not a number")
-        if not math.isfinite(value):
-            raise InputError(f"{where}: {cell} is not finite; drop the row of a run that failed")
-        if value <= 0:
-            raise InputError(f"{where}: {cell} must be positive")
-        values.append(value)
-    return np.array(values)
+def _check_repeats(cells: Cells) -> None:
+    seen = {}
+    for number, row in enumerate(cells.rows, start=1):
+        key = tuple(row.values())
+        if key in seen:
+            name = row.get("model") or "no name"
+            raise InputError(
+                f"{cells.source}, row {number} ({name}): repeats row {seen[key]} in every column; "
+                "drop one, or add a column that tells the runs apart (seed)"
+            )
+        seen[key] = number
 
 
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
-
-
-def _tasks(rows: list[dict], columns: list[str]) -> dict[str, Task]:
-    known = {*TEXT_COLUMNS, *REQUIRED_COLUMNS, *OPTIONAL_COLUMNS}
-    fractions = {}
-    for name in columns:
+def _tasks(cells: Cells) -> tuple[dict[str, Task], tuple[str, ...]]:
+    known = {*TEXT_COLUMNS, *REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *NEVER_A_TASK}
+    fractions, notes = {}, []
+    for name in cells.columns:
         if name in known:
             continue
-        cells = [row[name].strip() for row in rows]
-        values = [_number(cell) if cell else math.nan for cell in cells]
-        if any(cells) and all(value is not None and not (value < 0 or value > 1) for value in values):
-            fractions[name] = np.array(values)
-    unknown_R = np.full(len(rows), math.nan)
-    return {
+        if cells.promises_fractions(name) or cells.holds_fractions(name):
+            fractions[name] = cells.fractions(name)
+        elif number := cells.like_percent(name):
+            notes.append(
+                f"Column {name!r} was left out: row {number} holds {cells.rows[number - 1][name]}, and an "
+                "accuracy lies between 0 and 1; divide it by 100 if it is one in percent."
+            )
+    unknown_R = np.full(len(cells.rows), np.nan)
+    tasks = {
         name: Task(
             values_R, fractions.get(f"{name}_low", unknown_R), fractions.get(f"{name}_high", unknown_R)
         )
@@ -195,3 +206,4 @@ def _tasks(rows: list[dict], columns: list[str]) -> dict[str, Task]:
         if not any(name.endswith(end) and name.removesuffix(end) in fractions for end in BOUND_SUFFIXES)
         and np.isfinite(values_R).any()
     }
+    return tasks, tuple(notes)
