@@ -1,8 +1,9 @@
 """Scaling laws from a table of runs: fits with intervals, allocations, claims and figures.
 
-Front door: `read_runs` (a results.csv), `fit` (the laws), `format_summary` (text), `write_figures` (PNG and
-SVG), `optimum` (parameters and tokens for a budget under a law), `compute_budgets` (runs of equal compute).
-Works on tables alone and imports no other room.
+Front door: `read_runs` (a results.csv), `fit` (the laws, as laws.json holds them), `format_summary` (text),
+`write_figures`; and of the laws: `predict` (loss and accuracy of a size and tokens), `allocate` (what a budget is
+best spent on), `suggest` (the next run that teaches most). Beside them `optimum` (of a plain law by hand) and
+`compute_budgets` (runs of equal compute). Works on tables alone and imports no other room.
 """
 
 import importlib
@@ -11,16 +12,20 @@ from typing import TYPE_CHECKING
 from slm_jax.scaling.table import Runs, Task, read_runs
 
 if TYPE_CHECKING:
+    from slm_jax.scaling.allocation import allocate
     from slm_jax.scaling.figures import write_figures
     from slm_jax.scaling.formatting import format_estimate, format_size, places_for_interval
     from slm_jax.scaling.frontier import optimum
     from slm_jax.scaling.isoflop import compute_budgets
     from slm_jax.scaling.laws import fit
+    from slm_jax.scaling.next_run import suggest
+    from slm_jax.scaling.prediction import predict
     from slm_jax.scaling.summary import format_summary
 
 __all__ = [
     "Runs",
     "Task",
+    "allocate",
     "compute_budgets",
     "fit",
     "format_estimate",
@@ -28,11 +33,14 @@ __all__ = [
     "format_summary",
     "optimum",
     "places_for_interval",
+    "predict",
     "read_runs",
+    "suggest",
     "write_figures",
 ]
 
 _HOMES = {  # loaded when first used: jax, scipy and matplotlib take a second to import
+    "allocate": "allocation",
     "compute_budgets": "isoflop",
     "fit": "laws",
     "format_estimate": "formatting",
@@ -40,6 +48,8 @@ _HOMES = {  # loaded when first used: jax, scipy and matplotlib take a second to
     "format_summary": "summary",
     "optimum": "frontier",
     "places_for_interval": "formatting",
+    "predict": "prediction",
+    "suggest": "next_run",
     "write_figures": "figures",
 }
 

@@ -8,6 +8,7 @@ from slm_jax.scaling.forms.form import Form, evaluate, jacobian
 from slm_jax.scaling.solver import HUBER_DELTA, minimize
 
 WARM_STARTS = 4  # of each resample: as good as 150 in trials, where one alone misses some optima
+WORTH_A_START = 1.5  # times the best objective: an optimum worse than that is no resample's best
 SAME_OPTIMUM = 1e-4  # relative difference of the objective
 
 
@@ -191,6 +192,8 @@ def _distinct_optima(theta_SxP: np.ndarray, objective_S: np.ndarray) -> np.ndarr
     """The best end points that differ in theta: where a resample may have its optimum instead."""
     chosen = []
     for index in np.argsort(objective_S, kind="stable"):
+        if objective_S[index] > WORTH_A_START * objective_S.min() + 1e-15:
+            break
         if all(np.abs(theta_SxP[index] - theta_SxP[other]).max() > 0.05 for other in chosen):
             chosen.append(index)
         if len(chosen) == WARM_STARTS:

@@ -1,6 +1,13 @@
 """The laws as text for a terminal."""
 
 from slm_jax.scaling.formatting import format_estimate, format_size
+from slm_jax.scaling.forms import FORMS
+
+WORDS = {
+    "loss": "loss at ten times the compute",
+    "a": "allocation exponent a",
+    "reducible_exponent": "exponent of the reducible loss",
+}
 
 
 def format_summary(laws: dict) -> str:
@@ -18,6 +25,12 @@ def format_summary(laws: dict) -> str:
             lines.append(
                 f"  {row['task']}: {row['faster']} over {row['slower']} {format_estimate(row['gamma_ratio'])}"
             )
+    for row in laws["shared_floor"]:
+        one, other = row["groups"]
+        lines.append(
+            f"[{row['verdict']}] {one} and {other} share one irreducible loss: E {format_estimate(row['E'])}, "
+            f"apart they differ by {format_estimate(row['difference'])}"
+        )
     return "\n".join(lines)
 
 
@@ -34,6 +47,7 @@ def _group(name: str, group: dict) -> list[str]:
         lines.append(f"  {law['starts_at_optimum']:,} of {law['starts']:,} starts reached this optimum")
         lines.append("Compute-optimal allocation  N ~ C^a, D ~ C^b")
         lines += [f"  {key:<6} {format_estimate(frontier[key])}" for key in ("a", "b")]
+        lines += _other_forms(group)
     else:
         lines.append(f"Loss law: none, because {group['absent']['loss_law']}")
     isoflop = group["isoflop"]
@@ -48,7 +62,9 @@ def _group(name: str, group: dict) -> list[str]:
         lines.append(
             f"  a by the envelope of training curves: {format_estimate(group['envelope']['exponent'])}"
         )
+    lines += _allocation(group["allocation"])
     lines += _next_decade(group["next_decade"])
+    lines += _held_out(group["held_out"]) + _next_run(group["next_run"])
     lines.append("Claims")
     for claim in group["claims"]:
         task = f" ({claim['task']})" if claim["task"] else ""
@@ -71,4 +87,58 @@ def _next_decade(decade: dict) -> list[str]:
     elif decade["loss_by_compute_law"]:
         lines.append(f"  {'loss':<12} {format_estimate(decade['loss_by_compute_law'])}")
     lines += [f"  {task:<12} {format_estimate(found)}" for task, found in decade["accuracy"].items()]
+    for task, found in decade["accuracy_by_loss"].items():
+        if found["sigmoid"]:
+            lines.append(f"  {task:<12} {format_estimate(found['sigmoid'])} by the loss")
     return lines
+
+
+def _other_forms(group: dict) -> list[str]:
+    """The forms beside the plain one: how much better or worse they describe the runs, and their parameters."""
+    lines = []
+    for name, law in group["other_forms"].items():
+        better = law["bic"] - group["loss_law"]["bic"]
+        lines.append(f"{name.replace('_', '-').capitalize()} law  {law['formula']}")
+        lines.append(f"  BIC {better:+.3g} against the plain law ({'better' if better < 0 else 'worse'})")
+        lines += [f"  {key:<7} {format_estimate(law[key])}" for key in FORMS[name].symbols]
+    return lines
+
+
+def _allocation(rows: list[dict]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["Best use of a budget"]
+    for row in rows:
+        repeated = f", {format_estimate(row['epochs'])} epochs" if "epochs" in row else ""
+        lines.append(
+            f"  {row['flops']:.2g} FLOPs: {format_estimate(row['params'], write=format_size)} parameters, "
+            f"{format_estimate(row['tokens_per_parameter'])} tokens each{repeated}"
+        )
+        off = [
+            f"{side['factor']:g} times the size wastes {format_estimate(side['wasted_compute'], '{:.0%}'.format)}"
+            for side in row["off"]
+        ]
+        lines.append(f"    {'; '.join(off)} of the compute")
+    return lines
+
+
+def _held_out(found: dict | None) -> list[str]:
+    if not found:
+        return []
+    return [
+        f"Fitted up to {found['fitted_to']:.2g} FLOPs, the law misses the {found['runs']} runs beyond by "
+        f"{format_estimate(found['error'], '{:+.2%}'.format)} on average, {found['worst']:.2%} at worst"
+    ]
+
+
+def _next_run(rows: list[dict]) -> list[str]:
+    lines = ["The next run that narrows most per FLOP"]
+    for row in rows:
+        if row["best"]:
+            best = row["best"]
+            lines.append(
+                f"  {WORDS[row['target']]}: {format_size(best['params'])} parameters, "
+                f"{format_size(best['tokens'])} tokens ({best['flops']:.2g} FLOPs), "
+                f"interval {best['narrows']:.0%} narrower"
+            )
+    return lines if len(lines) > 1 else []
