@@ -1,23 +1,20 @@
 """Recordings to the unit of every frame: one by one on a core, or in batches on accelerators."""
 
-import collections
 import concurrent.futures
 import dataclasses
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from slm_jax.corpora import Recording
 from slm_jax.errors import InputError
-from slm_jax.tokenizer import Tokenizer, load_recording
+from slm_jax.tokenizer import Tokenizer
+from slm_jax.tokenizer.loading import Loaded, load, load_batches, of_batch
 from slm_jax.tokenizer.speakers import for_speaker
 from slm_jax.tokenizer.spectrum import Statistics
 
 BATCH_SECONDS = 600.0  # of audio that an accelerator gets at once
-LOADING_THREADS = 4
 
-Loaded = tuple[Recording, np.ndarray | InputError]  # wave_S, or why there is none
 Encoded = tuple[Recording, float, np.ndarray | InputError]  # seconds and units_T, or why there are none
 
 
@@ -33,13 +30,12 @@ def encode_each(
     if not tokenizer.encoder.on_device:
         for recording in recordings:
             encoder = for_speaker(tokenizer.encoder, speakers.get(recording.speaker))
-            yield from _encode_batch(
-                dataclasses.replace(tokenizer, encoder=encoder), [_load(tokenizer, recording)]
-            )
+            batch = [load(recording, tokenizer.sample_rate)]
+            yield from _encode_batch(dataclasses.replace(tokenizer, encoder=encoder), batch)
         return
     with concurrent.futures.ThreadPoolExecutor(1) as device:
         computing = None
-        for batch in _batches(_load_ahead(tokenizer, recordings), BATCH_SECONDS * tokenizer.sample_rate):
+        for batch in load_batches(recordings, tokenizer.sample_rate, BATCH_SECONDS):
             waiting = device.submit(_encode_batch, tokenizer, batch)
             if computing:
                 yield from computing.result()
@@ -49,48 +45,12 @@ def encode_each(
 
 
 def _encode_batch(tokenizer: Tokenizer, batch: list[Loaded]) -> list[Encoded]:
-    waves = [wave_S for _, wave_S in batch if not isinstance(wave_S, InputError)]
-    units = iter(tokenizer.encode_many(waves) if waves else ())
     encoded = []
-    for recording, wave_S in batch:
+    for (recording, wave_S), units_T in zip(batch, of_batch(tokenizer.encode_many, batch), strict=True):
         if isinstance(wave_S, InputError):
             encoded.append((recording, 0.0, wave_S))
             continue
-        units_T = next(units)
         if isinstance(units_T, InputError):
             units_T = InputError(f"{recording.path}: {units_T}")
         encoded.append((recording, len(wave_S) / tokenizer.sample_rate, units_T))
     return encoded
-
-
-def _load(tokenizer: Tokenizer, recording: Recording) -> Loaded:
-    try:
-        return recording, load_recording(recording, tokenizer.sample_rate)
-    except InputError as error:
-        return recording, error
-
-
-def _load_ahead(tokenizer: Tokenizer, recordings: Iterable[Recording]) -> Iterator[Loaded]:
-    """Loads in threads, in order; few recordings wait, however long they are."""
-    with concurrent.futures.ThreadPoolExecutor(LOADING_THREADS) as pool:
-        todo, waiting = iter(recordings), collections.deque()
-        while True:
-            ahead = itertools.islice(todo, 2 * LOADING_THREADS - len(waiting))
-            waiting.extend(pool.submit(_load, tokenizer, recording) for recording in ahead)
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-
-
-def _batches(loaded: Iterable[Loaded], samples: float) -> Iterator[list[Loaded]]:
-    """Consecutive recordings, as many as `samples` allow, at least one."""
-    batch, size = [], 0
-    for recording, wave_S in loaded:
-        length = 0 if isinstance(wave_S, InputError) else len(wave_S)
-        if batch and size + length > samples:
-            yield batch
-            batch, size = [], 0
-        batch.append((recording, wave_S))
-        size += length
-    if batch:
-        yield batch

@@ -9,6 +9,7 @@ from slm_jax.corpora import Recording
 from slm_jax.errors import InputError
 from slm_jax.tokenizer.audio import load_recording
 from slm_jax.tokenizer.encoders import DeviceEncoder, Encoder
+from slm_jax.tokenizer.loading import load_batches, of_batch
 from slm_jax.tokenizer.speakers import for_speaker, speaker_statistics
 from slm_jax.tokenizer.spectrum import Statistics
 from slm_jax.tokenizer.workers import parallel_map
@@ -41,25 +42,5 @@ def _features(
 
 
 def _on_device(encoder: DeviceEncoder, recordings: Iterable[Recording]) -> Iterator[np.ndarray | InputError]:
-    waves, reasons, samples = [], [], 0  # reasons: of every recording of the batch, None for a wave
-    for recording in recordings:
-        try:
-            wave_S = load_recording(recording, encoder.sample_rate)
-        except InputError as error:
-            reasons.append(error)
-            continue
-        if waves and samples + len(wave_S) > BATCH_SECONDS * encoder.sample_rate:
-            yield from _encode(encoder, waves, reasons)
-            waves, reasons, samples = [], [], 0
-        waves.append(wave_S)
-        reasons.append(None)
-        samples += len(wave_S)
-    yield from _encode(encoder, waves, reasons)
-
-
-def _encode(
-    encoder: DeviceEncoder, waves: list[np.ndarray], reasons: list[InputError | None]
-) -> Iterator[np.ndarray | InputError]:
-    features = iter(encoder.many(waves) if waves else ())
-    for reason in reasons:
-        yield reason or next(features)
+    for batch in load_batches(recordings, encoder.sample_rate, BATCH_SECONDS):
+        yield from of_batch(encoder.many, batch)
