@@ -1,9 +1,9 @@
 """Scaling laws from a table of runs: fits with intervals, allocations, claims and figures.
 
 Front door: `read_runs` (a results.csv), `fit` (the laws, as laws.json holds them), `format_summary` (text),
-`write_figures`; and of the laws: `predict` (loss and accuracy of a size and tokens), `allocate` (what a budget is
-best spent on), `suggest` (the next run that teaches most). Beside them `optimum` (of a plain law by hand) and
-`compute_budgets` (runs of equal compute). Works on tables alone and imports no other room.
+`write_figures`; then, of the laws, `predict` (loss and accuracy of a size and tokens), `allocate` (what a
+budget is best spent on), `suggest` (the next run that teaches most). Beside them `optimum` (of a plain law by
+hand) and `compute_budgets` (runs of equal compute). Works on tables alone and imports no other room.
 """
 
 import importlib

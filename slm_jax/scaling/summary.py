@@ -28,8 +28,8 @@ def format_summary(laws: dict) -> str:
     for row in laws["shared_floor"]:
         one, other = row["groups"]
         lines.append(
-            f"[{row['verdict']}] {one} and {other} share one irreducible loss: E {format_estimate(row['E'])}, "
-            f"apart they differ by {format_estimate(row['difference'])}"
+            f"[{row['verdict']}] {one} and {other} share one irreducible loss: "
+            f"E {format_estimate(row['E'])}, apart they differ by {format_estimate(row['difference'])}"
         )
     return "\n".join(lines)
 
@@ -94,7 +94,7 @@ def _next_decade(decade: dict) -> list[str]:
 
 
 def _other_forms(group: dict) -> list[str]:
-    """The forms beside the plain one: how much better or worse they describe the runs, and their parameters."""
+    """The forms beside the plain one: how much better they describe the runs, and their parameters."""
     lines = []
     for name, law in group["other_forms"].items():
         better = law["bic"] - group["loss_law"]["bic"]
@@ -112,13 +112,13 @@ def _allocation(rows: list[dict]) -> list[str]:
         repeated = f", {format_estimate(row['epochs'])} epochs" if "epochs" in row else ""
         lines.append(
             f"  {row['flops']:.2g} FLOPs: {format_estimate(row['params'], write=format_size)} parameters, "
-            f"{format_estimate(row['tokens_per_parameter'])} tokens each{repeated}"
+            f"{format_estimate(row['tokens_per_parameter'])} tokens per parameter{repeated}"
         )
         off = [
-            f"{side['factor']:g} times the size wastes {format_estimate(side['wasted_compute'], '{:.0%}'.format)}"
+            f"{side['factor']:g} times the size {format_estimate(side['wasted_compute'], '{:.0%}'.format)}"
             for side in row["off"]
         ]
-        lines.append(f"    {'; '.join(off)} of the compute")
+        lines.append(f"    more compute for the same loss at {', at '.join(off)}")
     return lines
 
 

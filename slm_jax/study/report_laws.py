@@ -29,6 +29,8 @@ LAW_MEANINGS = {
 ABSENT_NAMES = {
     "loss_law": "Loss law L(N, D) and the compute-optimal size",
     "compute_law": "Power law of loss in compute",
+    "compute_floor": "Power law of loss in compute above an irreducible part",
+    "data_constrained": "Loss law of repeated data",
     "isoflop": "Loss at equal compute (isoFLOP)",
     "envelope": "Envelope of the training curves",
 }

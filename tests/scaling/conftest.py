@@ -1,13 +1,9 @@
-"""Fits in a moment: every fifteenth start of the grids."""
+"""Fits in a moment."""
 
 import pytest
-
-from slm_jax.scaling.forms.kaplan import Kaplan
-from slm_jax.scaling.forms.plain import Plain
+from law_tables import thin_grids
 
 
 @pytest.fixture
 def fewer_starts(monkeypatch):
-    for form in (Plain, Kaplan):
-        every = form.starts
-        monkeypatch.setattr(form, "starts", lambda self, center_K, every=every: every(self, center_K)[::15])
+    thin_grids(monkeypatch)

@@ -4,6 +4,9 @@ import csv
 
 import numpy as np
 
+from slm_jax.scaling.forms.kaplan import Kaplan
+from slm_jax.scaling.forms.plain import Plain
+
 LAW = {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24}  # Cuervo & Marxer 2024
 
 
@@ -28,3 +31,10 @@ def write_table(path, columns: dict):
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     return path
+
+
+def thin_grids(monkeypatch, every=15):
+    """Leaves every fifteenth start of the grids."""
+    for form in (Plain, Kaplan):
+        grid = form.starts
+        monkeypatch.setattr(form, "starts", lambda self, center_K, grid=grid: grid(self, center_K)[::every])
