@@ -1,6 +1,6 @@
 """The Transformer, its sizes, sharding rules and attention backends."""
 
-from slm_jax.model.config import SIZES, TransformerConfig
+from slm_jax.model.config import ModelConfig, TransformerConfig
 from slm_jax.model.likelihood import default_batch_tokens, next_token_loglik, row_multiple
 from slm_jax.model.llama import from_llama, llama_config, save_llama, to_llama
 from slm_jax.model.sharding import (
@@ -10,14 +10,18 @@ from slm_jax.model.sharding import (
     parameter_shardings,
     share_cpu_among_devices,
 )
-from slm_jax.model.transformer import Transformer, count_parameters
+from slm_jax.model.sizes import ARCHITECTURES, SIZES
+from slm_jax.model.transformer import Transformer, count_active_parameters, count_parameters
 
 __all__ = [
+    "ARCHITECTURES",
     "MESH_AXES",
     "SIZES",
+    "ModelConfig",
     "Transformer",
     "TransformerConfig",
     "batch_sharding",
+    "count_active_parameters",
     "count_parameters",
     "default_batch_tokens",
     "from_llama",

@@ -1,6 +1,7 @@
 """Causal attention by backend; every backend computes what `reference` computes.
 
-Shapes throughout: B sequences, L positions, H heads, K head size.
+Shapes throughout: B sequences, L positions, H heads, K head size; G heads of keys and values, each of which
+H / G consecutive heads of queries share.
 """
 
 import functools
@@ -14,27 +15,29 @@ MASKED = -1e30  # finite, so that no difference of scores is ever NaN
 
 
 def causal_attention(
-    q_BxLxHxK: jax.Array, k_BxLxHxK: jax.Array, v_BxLxHxK: jax.Array, backend: str
+    q_BxLxHxK: jax.Array, k_BxLxGxK: jax.Array, v_BxLxGxK: jax.Array, backend: str
 ) -> jax.Array:
     """softmax(q k^T / sqrt(K)) v over the positions not after the query's; returns BxLxHxK.
 
-    `backend` is one of `model.config.ATTENTION_BACKENDS`. Softmax statistics are float32 in all of them.
+    `backend` is one of `model.config.CHOICES["attention"]`. Softmax statistics are float32 in all of them.
     """
     if backend == "auto":
         on_gpu = jax.default_backend() == "gpu" and q_BxLxHxK.dtype == jnp.bfloat16
         backend = "cudnn" if on_gpu else "blockwise"
-    return BACKENDS[backend](q_BxLxHxK, k_BxLxHxK, v_BxLxHxK)
+    return BACKENDS[backend](q_BxLxHxK, k_BxLxGxK, v_BxLxGxK)
 
 
-def _library(q_BxLxHxK, k_BxLxHxK, v_BxLxHxK, implementation: str):
+def _library(q_BxLxHxK, k_BxLxGxK, v_BxLxGxK, implementation: str):
     return jax.nn.dot_product_attention(
-        q_BxLxHxK, k_BxLxHxK, v_BxLxHxK, is_causal=True, implementation=implementation
+        q_BxLxHxK, k_BxLxGxK, v_BxLxGxK, is_causal=True, implementation=implementation
     )
 
 
-def _blockwise(q_BxLxHxK, k_BxLxHxK, v_BxLxHxK):
+def _blockwise(q_BxLxHxK, k_BxLxGxK, v_BxLxGxK):
     """Skips the keys after each block of queries: half the work of the full square, and less in cache."""
-    query, key, value = (jnp.swapaxes(x, 1, 2) for x in (q_BxLxHxK, k_BxLxHxK, v_BxLxHxK))
+    query, key, value = (jnp.swapaxes(x, 1, 2) for x in (q_BxLxHxK, k_BxLxGxK, v_BxLxGxK))
+    if (sharing := query.shape[1] // key.shape[1]) > 1:
+        key, value = (jnp.repeat(x, sharing, axis=1) for x in (key, value))
     length, scale = query.shape[2], query.shape[3] ** -0.5
     blocks = []
     for start in range(0, length, BLOCK):

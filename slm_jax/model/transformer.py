@@ -1,7 +1,7 @@
-"""The decoder: parameters stacked over layers, applied by one scan.
+"""The decoder: tokens to logits, its layers applied by one scan.
 
-Shapes: B sequences, L positions, D model width, H heads, K head size, F MLP hidden size, V vocabulary; a
-leading N is the stack of layers, which the scan slices away.
+Shapes: B sequences, L positions, D model width, V vocabulary, P learned positions; E is the width of the
+embedding where it is not D.
 """
 
 import functools
@@ -11,101 +11,82 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from slm_jax.model.attention import causal_attention
+from slm_jax.errors import InputError
+from slm_jax.model.blocks import Blocks, apply_norm
 from slm_jax.model.config import TransformerConfig
+from slm_jax.model.parameters import constant, normal
 from slm_jax.model.sharding import constrain
 
-INITIAL_SCALE = 0.02
 CPU_UNROLL = 8
 
 
-def _normal(rngs: nnx.Rngs, shape, axes, scale=INITIAL_SCALE) -> nnx.Param:
-    return nnx.Param(scale * jax.random.normal(rngs.params(), shape, jnp.float32), axes=axes)
-
-
-def _ones(shape, axes) -> nnx.Param:
-    return nnx.Param(jnp.ones(shape, jnp.float32), axes=axes)
-
-
-def rms_norm(x_BxLxD: jax.Array, scale_D: jax.Array, eps: float) -> jax.Array:
-    """Root-mean-square normalization (Zhang & Sennrich 2019), statistics in float32."""
-    x32 = x_BxLxD.astype(jnp.float32)
-    normalized = x32 * jax.lax.rsqrt(jnp.mean(x32 * x32, axis=-1, keepdims=True) + eps)
-    return (normalized * scale_D).astype(x_BxLxD.dtype)
-
-
-def rotate(x_BxLxHxK: jax.Array, theta: float) -> jax.Array:
-    """Rotary positions (Su et al. 2021); pairs join the two halves of a head, as Hugging Face has them."""
-    length, head_dim = x_BxLxHxK.shape[1], x_BxLxHxK.shape[-1]
-    frequency = theta ** (-jnp.arange(0, head_dim, 2, dtype=jnp.float32) / head_dim)
-    angle_Lx1xK = (jnp.arange(length, dtype=jnp.float32)[:, None] * frequency)[:, None, :]
-    cos, sin = jnp.cos(angle_Lx1xK).astype(x_BxLxHxK.dtype), jnp.sin(angle_Lx1xK).astype(x_BxLxHxK.dtype)
-    first, second = jnp.split(x_BxLxHxK, 2, axis=-1)
-    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
-
-
-class Blocks(nnx.Module):
-    """All layers of the decoder; `__call__` is one layer, on a module whose leading axis was sliced away."""
-
-    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
-        self.config = config
-        n, d, h, k, f = config.layers, config.dim, config.heads, config.head_dim, config.mlp_dim
-        into_residual = INITIAL_SCALE / math.sqrt(2 * n)
-        heads, mlp = ("layer", "embed", "heads", None), ("layer", "embed", "mlp")
-        self.attention_norm_NxD = _ones((n, d), ("layer", None))
-        self.query_NxDxHxK = _normal(rngs, (n, d, h, k), heads)
-        self.key_NxDxHxK = _normal(rngs, (n, d, h, k), heads)
-        self.value_NxDxHxK = _normal(rngs, (n, d, h, k), heads)
-        self.out_NxHxKxD = _normal(rngs, (n, h, k, d), ("layer", "heads", None, "embed"), into_residual)
-        self.mlp_norm_NxD = _ones((n, d), ("layer", None))
-        self.gate_NxDxF = _normal(rngs, (n, d, f), mlp)
-        self.up_NxDxF = _normal(rngs, (n, d, f), mlp)
-        self.down_NxFxD = _normal(rngs, (n, f, d), ("layer", "mlp", "embed"), into_residual)
-
-    def __call__(self, x_BxLxD: jax.Array) -> jax.Array:
-        x_BxLxD += self._attention(rms_norm(x_BxLxD, self.attention_norm_NxD[...], self.config.norm_eps))
-        return x_BxLxD + self._mlp(rms_norm(x_BxLxD, self.mlp_norm_NxD[...], self.config.norm_eps))
-
-    def _attention(self, x_BxLxD: jax.Array) -> jax.Array:
-        query, key, value = (
-            jnp.einsum("bld,dhk->blhk", x_BxLxD, weight[...].astype(x_BxLxD.dtype))
-            for weight in (self.query_NxDxHxK, self.key_NxDxHxK, self.value_NxDxHxK)
-        )
-        query, key = rotate(query, self.config.rope_theta), rotate(key, self.config.rope_theta)
-        attended_BxLxHxK = causal_attention(query, key, value, self.config.attention)
-        return jnp.einsum("blhk,hkd->bld", attended_BxLxHxK, self.out_NxHxKxD[...].astype(x_BxLxD.dtype))
-
-    def _mlp(self, x_BxLxD: jax.Array) -> jax.Array:
-        gate, up, down = (
-            weight[...].astype(x_BxLxD.dtype) for weight in (self.gate_NxDxF, self.up_NxDxF, self.down_NxFxD)
-        )
-        return (nnx.silu(x_BxLxD @ gate) * (x_BxLxD @ up)) @ down
-
-
 class Transformer(nnx.Module):
-    """Tokens to next-token logits, with input and output embedding tied."""
+    """Tokens to next-token logits."""
 
     def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
         self.config = config
-        self.embedding_VxD = _normal(rngs, (config.vocab_size, config.dim), ("vocab", "embed"))
+        table, d, e = (config.vocab_size, config.embedding_dim), config.dim, config.embedding_dim
+        self.embedding_VxD = normal(rngs, table, ("vocab", "embed"))
         self.blocks = Blocks(config, rngs)
-        self.final_norm_D = _ones((config.dim,), (None,))
+        final, biased = config.block != "post_norm", config.norm == "layernorm"
+        self.final_norm_D = constant(1.0, (d,), (None,)) if final else None
+        self.final_norm_bias_D = constant(0.0, (d,), (None,)) if final and biased else None
+        learned, projected = config.positions == "learned", e != d
+        self.positions_PxD = normal(rngs, (config.max_positions, d), (None, "embed")) if learned else None
+        self.project_in_ExD = normal(rngs, (e, d), (None, "embed")) if projected else None
+        self.project_out_DxE = normal(rngs, (d, e), ("embed", None)) if projected else None
+        self.output_VxD = None if config.tied else normal(rngs, table, ("vocab", "embed"))
 
     def __call__(self, tokens_BxL: jax.Array) -> jax.Array:
-        """Logits for the token after each position, float32, BxLxV."""
-        embedding_VxD = self.embedding_VxD[...].astype(self.compute_dtype)
-        # Looked up in a whole table: a lookup in one split over devices is laid out badly.
-        x_BxLxD = constrain(constrain(embedding_VxD, None, None)[tokens_BxL], "batch", None, None)
+        """Logits for the token after each position, float32, BxLxV.
+
+        Raises InputError for sequences longer than learned positions reach.
+        """
+        return self.logits_and_penalty(tokens_BxL)[0]
+
+    def logits_and_penalty(self, tokens_BxL: jax.Array) -> tuple[jax.Array, jax.Array | float]:
+        """The logits, and what training adds to the loss: with experts balance_weight times their balance
+        loss, a mean over layers; otherwise 0.
+        """
+        x_BxLxD, embedding_VxD = self._embed(tokens_BxL)
         graph, stacked = nnx.split(self.blocks)
 
         def apply_layer(x_BxLxD, layer):
-            return constrain(nnx.merge(graph, layer)(x_BxLxD), "batch", None, None), None
+            x_BxLxD, balance = nnx.merge(graph, layer)(x_BxLxD)
+            return constrain(x_BxLxD, "batch", None, None), balance
 
         # XLA runs straight code on CPU about twice as fast as a loop, at the price of a longer compilation.
         unroll = CPU_UNROLL if jax.default_backend() == "cpu" else 1
-        x_BxLxD, _ = jax.lax.scan(apply_layer, x_BxLxD, stacked, unroll=min(unroll, self.config.layers))
-        x_BxLxD = rms_norm(x_BxLxD, self.final_norm_D[...], self.config.norm_eps)
-        return jnp.einsum("bld,vd->blv", x_BxLxD, embedding_VxD, preferred_element_type=jnp.float32)
+        x_BxLxD, balance_N = jax.lax.scan(
+            apply_layer, x_BxLxD, stacked, unroll=min(unroll, self.config.layers)
+        )
+        penalty = 0.0 if balance_N is None else self.config.balance_weight * balance_N.mean()
+        return self._logits(x_BxLxD, embedding_VxD), penalty
+
+    def _embed(self, tokens_BxL: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The first layer's input, and the embedding in the compute type."""
+        embedding_VxD = self.embedding_VxD[...].astype(self.compute_dtype)
+        # Looked up in a whole table: a lookup in one split over devices is laid out badly.
+        x_BxLxD = constrain(constrain(embedding_VxD, None, None)[tokens_BxL], "batch", None, None)
+        if self.project_in_ExD is not None:
+            x_BxLxD = x_BxLxD @ self.project_in_ExD[...].astype(x_BxLxD.dtype)
+        if self.positions_PxD is not None:
+            length, reach = tokens_BxL.shape[1], self.config.max_positions
+            if length > reach:
+                raise InputError(
+                    f"model.max_positions is {reach}, but a sequence has {length} tokens: give shorter "
+                    "sequences or, to train a new model, more positions"
+                )
+            x_BxLxD += self.positions_PxD[:length].astype(x_BxLxD.dtype)
+        return x_BxLxD, embedding_VxD
+
+    def _logits(self, x_BxLxD: jax.Array, embedding_VxD: jax.Array) -> jax.Array:
+        if self.final_norm_D is not None:
+            x_BxLxD = apply_norm(self.config, x_BxLxD, self.final_norm_D, self.final_norm_bias_D)
+        if self.project_out_DxE is not None:
+            x_BxLxD = x_BxLxD @ self.project_out_DxE[...].astype(x_BxLxD.dtype)
+        output_VxD = embedding_VxD if self.output_VxD is None else self.output_VxD[...].astype(x_BxLxD.dtype)
+        return jnp.einsum("bld,vd->blv", x_BxLxD, output_VxD, preferred_element_type=jnp.float32)
 
     @property
     def compute_dtype(self) -> jnp.dtype:
@@ -116,6 +97,20 @@ class Transformer(nnx.Module):
 
 @functools.cache
 def count_parameters(config: TransformerConfig) -> int:
-    """N: trainable parameters, the tied embedding counted once; nothing is allocated."""
+    """N: trainable parameters, a tied embedding counted once; nothing is allocated."""
+    return sum(math.prod(variable.shape) for variable in _variables(config))
+
+
+@functools.cache
+def count_active_parameters(config: TransformerConfig) -> int:
+    """The N of 6 N D: parameters that work on a token, which leaves out the experts it is not given to."""
+    active = 0
+    for variable in _variables(config):
+        size = math.prod(variable.shape)
+        active += size * config.experts_per_token // config.experts if "expert" in variable.axes else size
+    return active
+
+
+def _variables(config: TransformerConfig) -> list[nnx.Variable]:
     shapes = nnx.eval_shape(lambda: nnx.state(Transformer(config, nnx.Rngs(0))))
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+    return jax.tree.leaves(shapes, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import ml_collections
 
 from slm_jax.errors import InputError
+from slm_jax.model import ModelConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,20 +18,6 @@ class DataConfig:
     path: str = ""
     split: str = "train"
     validation_split: str = "validation"
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelConfig:
-    """`slm_jax.model.TransformerConfig` without the vocabulary, which the dataset decides."""
-
-    layers: int = 6
-    dim: int = 512
-    heads: int = 8
-    mlp_multiple: int = 256
-    norm_eps: float = 1e-5
-    rope_theta: float = 10_000.0
-    dtype: str = "auto"
-    attention: str = "auto"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +70,7 @@ class TrainConfig:
     checkpoint_every: int = 1000
     keep_checkpoints: int = 2
     data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = ModelConfig()  # noqa: RUF009 (frozen)
     optimizer: OptimizerConfig = OptimizerConfig()
     mesh: MeshConfig = MeshConfig()
 
@@ -155,4 +142,4 @@ def _parse_value(expected, value, path: str):
     return value
 
 
-_WORDS = {int: "a whole number", float: "a number", str: "text"}
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}

@@ -15,7 +15,13 @@ from jax.sharding import Mesh
 from slm_jax.data import UnitDataset, Windows, training_batches
 from slm_jax.errors import InputError, WorkError
 from slm_jax.files import is_empty, read_json, write_json
-from slm_jax.model import Transformer, TransformerConfig, count_parameters, make_mesh
+from slm_jax.model import (
+    Transformer,
+    TransformerConfig,
+    count_active_parameters,
+    count_parameters,
+    make_mesh,
+)
 from slm_jax.progress import progress
 from slm_jax.training.checkpoints import CONFIG, Checkpoints
 from slm_jax.training.config import TrainConfig
@@ -143,19 +149,19 @@ def _check_finite(means: dict[str, float], step: int, checkpoints: Checkpoints) 
 
 
 def _summarize(config: TrainConfig, model: TransformerConfig, windows: Windows, rows: list[dict]) -> dict:
-    params, tokens = count_parameters(model), config.steps * config.tokens_per_step
+    active, tokens = count_active_parameters(model), config.steps * config.tokens_per_step
     # The first row's time includes compilation.
     speed = float(np.median([row["tokens_per_second"] for row in rows[1:] or rows]))
     return {
         "name": config.name,
-        "params": params,
+        "params": count_parameters(model),
         "tokens": tokens,
         "unique_tokens": min(tokens, windows.tokens),
         "epochs": tokens / (len(windows) * config.context),
-        "flops": training_flops(params, tokens),
+        "flops": training_flops(active, tokens),
         "train_loss": rows[-1]["loss"],
         "tokens_per_second": speed,
-        "mfu": model_flops_utilization(model, params, config.context, speed),
+        "mfu": model_flops_utilization(model, active, config.context, speed),
         "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     }
 

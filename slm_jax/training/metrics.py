@@ -29,7 +29,7 @@ PEAK_FLOPS = {
 
 
 def training_flops(params: int, tokens: int) -> float:
-    """C = 6 N D (Kaplan et al. 2020), the compute the scaling laws are stated in."""
+    """C = 6 N D (Kaplan et al. 2020), the compute the laws are stated in; of experts N counts the active."""
     return 6.0 * params * tokens
 
 
@@ -45,7 +45,7 @@ def model_flops_utilization(
     peak = next((flops for name, flops in PEAK_FLOPS.items() if kind.startswith(name)), None)
     if peak is None:
         return None
-    flops_per_token = 6 * params + 12 * model.layers * model.dim * context
+    flops_per_token = 6 * params + 12 * model.layers * model.heads * model.head_dim * context
     return flops_per_token * tokens_per_second / (peak * jax.device_count())
 
 

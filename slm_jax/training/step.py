@@ -46,11 +46,12 @@ class Program:
             return TrainState(params, transform.init(params))
 
         def loss_of(params, tokens_BxT):
-            logits_BxLxV = assemble(graph, shapes, params)(tokens_BxT[:, :-1])
-            return optax.softmax_cross_entropy_with_integer_labels(logits_BxLxV, tokens_BxT[:, 1:]).mean()
+            logits_BxLxV, penalty = assemble(graph, shapes, params).logits_and_penalty(tokens_BxT[:, :-1])
+            loss = optax.softmax_cross_entropy_with_integer_labels(logits_BxLxV, tokens_BxT[:, 1:]).mean()
+            return loss + penalty, loss
 
         def update(state, tokens_BxT, rate):
-            loss, gradient = jax.value_and_grad(loss_of)(state.params, tokens_BxT)
+            (_, loss), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params, tokens_BxT)
             direction, optimizer_state = transform.update(gradient, state.optimizer, state.params)
             updates = jax.tree.map(lambda d: -rate * d, direction)
             metrics = Metrics(loss, optax.global_norm(gradient), optax.global_norm(updates))

@@ -1,0 +1,20 @@
+"""Rotary positions; learned ones are a table beside the embedding (transformer.py)."""
+
+import jax
+import jax.numpy as jnp
+
+
+def rotate(x_BxLxHxK: jax.Array, theta: float, turned: int) -> jax.Array:
+    """Rotary positions (Su et al. 2021) on the first `turned` numbers of each head; the rest pass through.
+
+    Pairs join the two halves of what is turned, as Hugging Face has them.
+    """
+    length, head_dim = x_BxLxHxK.shape[1], x_BxLxHxK.shape[-1]
+    frequency = theta ** (-jnp.arange(0, turned, 2, dtype=jnp.float32) / turned)
+    angle_Lx1xK = (jnp.arange(length, dtype=jnp.float32)[:, None] * frequency)[:, None, :]
+    cos, sin = jnp.cos(angle_Lx1xK).astype(x_BxLxHxK.dtype), jnp.sin(angle_Lx1xK).astype(x_BxLxHxK.dtype)
+    first, second = jnp.split(x_BxLxHxK[..., :turned], 2, axis=-1)
+    parts = [first * cos - second * sin, second * cos + first * sin]
+    if turned < head_dim:
+        parts.append(x_BxLxHxK[..., turned:])
+    return jnp.concatenate(parts, axis=-1)
