@@ -179,3 +179,14 @@ def test_rows_of_one_run_are_drawn_together(fewer_starts):
         np.subtract(*[fit.parameters()["beta"][end] for end in ("high", "low")]) for fit in (clustered, naive)
     ]
     assert width[0] > 1.2 * width[1]  # the same runs twice are no more evidence
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    params, tokens = isoflop_grid(7, 6)
+    studies, held = 60, np.zeros(5)
+    for seed in range(studies):
+        loss = noisy_loss(params, tokens, 0.005, seed=seed)
+        found = plain_fit(params, tokens, loss, resamples=200, every=45).parameters()
+        held += [found[name]["low"] <= value <= found[name]["high"] for name, value in LAW.items()]
+    assert held.min() >= 51  # 95 % of 60 is 57; 50 or fewer has a chance of 0.1 %

@@ -5,10 +5,11 @@ import pytest
 from law_tables import isoflop_grid, law_loss, noisy_loss, write_table
 
 from slm_jax.errors import InputError
-from slm_jax.scaling import fit, format_summary, read_runs, write_figures
+from slm_jax.scaling import allocate, fit, format_summary, predict, read_runs, write_figures
 from slm_jax.scaling.envelope import envelope, fit_envelope
 from slm_jax.scaling.figures.loss import draw_loss_compute
 from slm_jax.scaling.figures.style import SizeColours
+from slm_jax.scaling.forms import DATA_CONSTRAINED
 from slm_jax.scaling.isoflop import fit_isoflop, shared_budgets
 from slm_jax.scaling.verdicts import judge
 
@@ -46,8 +47,48 @@ def test_a_small_study(tmp_path):
     assert group["next_decade"]["accuracy"]["pairs"]["value"] > runs.tasks["pairs"].accuracy_R.max()
     text = format_summary(laws)
     assert "[supported] Loss predicts accuracy (pairs): r = -1" in text and "alpha" in text
+    for part in (
+        "tokens per parameter",
+        "more compute for the same loss at 0.5 times",
+        "the law misses the 4",
+    ):
+        assert part in text
+    assert "Kaplan law" in text and "loss at ten times the compute:" in text
     assert fit(runs, resamples=100) == laws
     assert fit(runs, resamples=100, seed=1)["groups"]["all"]["frontier"]["a"] != group["frontier"]["a"]
+
+
+def test_repeated_data_get_their_own_law(tmp_path):
+    size, flops = (
+        part.ravel() for part in np.meshgrid(2.0 ** np.arange(-3, 4, 2), np.geomspace(1e17, 1e20, 8))
+    )
+    params = 0.1 * np.sqrt(flops / 6) * size
+    columns = {
+        "params": params,
+        "tokens": flops / (6 * params),
+        "unique_tokens": np.resize([3e7, 3e8, 3e8], 32),
+    }
+    truth = (1.87, 521, 1488, 0.35, 0.36, 5.3, 15.4)
+    noise = np.exp(0.003 * np.random.default_rng(5).standard_normal(32))
+    columns["loss"] = DATA_CONSTRAINED.loss(truth, *columns.values()) * noise
+    laws = fit(read_runs(write_table(tmp_path / "t.csv", columns)), resamples=100)
+    group = laws["groups"]["all"]
+    law = group["other_forms"]["data_constrained"]
+    assert law["bic"] < group["loss_law"]["bic"] - 20
+    assert law["R_D"]["value"] == pytest.approx(15.4, rel=0.15)
+    assert [("epochs" in row) for row in group["allocation"]] == [False, False, True, True]
+    few = allocate(laws, 1e20, unique_tokens=3e8)
+    assert few["epochs"]["value"] > allocate(laws, 1e20, unique_tokens=3e9)["epochs"]["value"] > 1
+    seen_again = predict(laws, 1e9, 1e10, unique_tokens=1e8)["loss"]
+    assert seen_again["low"] > predict(laws, 1e9, 1e10, unique_tokens=1e10)["loss"]["high"]
+    assert "epochs" in format_summary(laws) and "Data-constrained law" in format_summary(laws)
+
+
+def test_points_of_one_run_are_resampled_together(tmp_path):
+    runs = study(tmp_path, run=[f"run-{i // 2}" for i in range(16)])
+    laws = fit(runs, resamples=30)
+    assert laws["groups"]["all"]["loss_law"]["bootstrap"] == "runs"
+    assert runs.groups()["all"].run[:3] == ("run-0", "run-0", "run-1")
 
 
 def test_two_sizes_say_what_cannot_be_told(tmp_path):
