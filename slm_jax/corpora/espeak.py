@@ -1,8 +1,11 @@
 """espeak-ng in this process, through ctypes on the shared library of the espeakng-loader wheel."""
 
 import _ctypes
+import contextlib
 import ctypes
 import pathlib
+import threading
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import espeakng_loader
@@ -35,6 +38,7 @@ class _Event(ctypes.Structure):
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Event))
 _unload = getattr(_ctypes, "dlclose", None) or _ctypes.FreeLibrary
+_alone = threading.Lock()
 
 
 class PhonemeEvent(NamedTuple):
@@ -46,12 +50,9 @@ class PhonemeEvent(NamedTuple):
 
 def version() -> str:
     """The version of espeak-ng, such as "1.52.0"."""
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    library.espeak_Info.restype = ctypes.c_char_p
-    try:
+    with _library() as library:
+        library.espeak_Info.restype = ctypes.c_char_p
         return library.espeak_Info(None).decode()
-    finally:
-        _unload(library._handle)
 
 
 def render(text: str, espeak_voice: str) -> np.ndarray:
@@ -68,6 +69,7 @@ def render_with_phonemes(text: str, espeak_voice: str) -> tuple[np.ndarray, list
     The library keeps phases of its oscillators, its gain control and its noise generator in static variables
     that neither setting the voice nor terminating and initializing again puts back, so what is spoken would
     depend on what was spoken before. Each call therefore loads the library anew (about 4 ms) and unloads it.
+    A process has one copy of the library, so its threads speak one after the other; processes do not wait.
     """
     language, _, variant = espeak_voice.partition("+")
     if variant and not pathlib.Path(espeakng_loader.get_data_path(), "voices", "!v", variant).is_file():
@@ -86,8 +88,7 @@ def render_with_phonemes(text: str, espeak_voice: str) -> tuple[np.ndarray, list
                 # a long name fills its 8 bytes, which may cut its last letter
                 phonemes.append(PhonemeEvent(event.sample, event.name.decode(errors="ignore")))
 
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    try:
+    with _library() as library:
         data_path = espeakng_loader.get_data_path().encode()
         options = _DONT_EXIT | _PHONEME_EVENTS | _IPA
         if library.espeak_Initialize(_SYNCHRONOUS, 0, data_path, options) != SAMPLE_RATE:
@@ -103,6 +104,15 @@ def render_with_phonemes(text: str, espeak_voice: str) -> tuple[np.ndarray, list
         if status != _OK:
             raise RuntimeError(f"espeak-ng returned status {status} for: {text[:60]}")
         library.espeak_Terminate()
-    finally:
-        _unload(library._handle)
     return np.frombuffer(samples, dtype=np.int16), phonemes
+
+
+@contextlib.contextmanager
+def _library() -> Iterator[ctypes.CDLL]:
+    """The library as it is when it was just loaded."""
+    with _alone:
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+        try:
+            yield library
+        finally:
+            _unload(library._handle)

@@ -61,6 +61,23 @@ def test_another_process_speaks_the_same_samples():
     assert digests == {hashlib.sha256(here).hexdigest() + "\n"}
 
 
+THREADS = """
+import concurrent.futures
+from slm_jax.corpora import espeak
+def speak(number):
+    return espeak.version() and espeak.render(f"Tom went to market number {number}.", "en-us").tobytes()
+serial = [speak(number) for number in range(16)]
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    print(list(pool.map(speak, range(16))) == serial)
+"""
+
+
+def test_threads_speak_what_one_thread_does():
+    """In a process of its own: what is wrong here ends the process."""
+    found = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stdout) == (0, "True\n"), found
+
+
 def test_voices_and_contrasts_can_be_heard():
     waves = {voice: synthesis.render(TEXTS[0], voice) for voice in VOICES}
     assert len({wave.tobytes() for wave in waves.values()}) == len(VOICES) >= 4
