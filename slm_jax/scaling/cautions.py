@@ -3,7 +3,8 @@
 import numpy as np
 
 from slm_jax.scaling.law_fit import LawFit
-from slm_jax.scaling.table import Runs
+from slm_jax.scaling.oddities import oddities
+from slm_jax.scaling.table import MEASURED, Runs
 
 FEW_RUNS = 12
 COLLINEAR = 0.95  # correlation of log N and log D
@@ -16,7 +17,7 @@ WIDE = 0.5  # width of the interval of a
 
 def table_warnings(runs: Runs) -> list[str]:
     """Warnings about the table itself."""
-    found = []
+    found = oddities(runs)
     if len(runs) < FEW_RUNS:
         found.append(f"Only {len(runs)} runs: intervals from so few runs are rough.")
     if len(runs) > 2 and np.ptp(runs.params_R) > 0 and np.ptp(runs.tokens_R) > 0:
@@ -34,6 +35,14 @@ def table_warnings(runs: Runs) -> list[str]:
             f"(up to {np.nanmax(epochs_R):.3g}): the plain law counts repeated tokens as fresh ones."
         )
     return found
+
+
+def why_no_losses(runs: Runs) -> str:
+    """Why no law of the loss is fitted to runs of which none has a measured loss."""
+    if not np.isfinite(runs.loss_R).any():
+        return "the table has no losses"
+    source = next(source for source in runs.loss_source if source not in MEASURED)
+    return f"its losses were computed ({source}), and a fit to them would only return what they came from"
 
 
 def law_warnings(law: LawFit, group: dict, runs: Runs) -> list[str]:

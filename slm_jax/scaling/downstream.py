@@ -5,30 +5,21 @@ from scipy import stats
 
 from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, expanded_tail
 from slm_jax.scaling.forms.sigmoid import Sigmoid
-from slm_jax.scaling.frontier import on_frontier
 from slm_jax.scaling.law_fit import LawFit
-from slm_jax.scaling.power_law import fit_lines, fit_power_law
+from slm_jax.scaling.power_law import fit_lines
 from slm_jax.scaling.table import Runs
 
 MIN_RUNS = 4
 LINE_POINTS = 25
 
 
-def frontier_accuracy(runs: Runs, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Compute and accuracy of the frontier runs that were evaluated on a task and got something right."""
-    accuracy_R = runs.tasks[name].accuracy_R
-    used_R = on_frontier(runs.flops_R, runs.loss_R) & (accuracy_R > 0)
-    return runs.flops_R[used_R], accuracy_R[used_R]
-
-
 def fit_task(
-    runs: Runs, name: str, counts_BxR, flops_P, rng: np.random.Generator, chance: float = 0.5
+    runs: Runs, name: str, counts_BxR, rng: np.random.Generator, chance: float = 0.5
 ) -> tuple[dict | None, dict]:
-    """How a task's accuracy follows loss and compute.
+    """How a task's accuracy follows the loss.
 
     Args:
-      counts_BxR: resamples of the runs; flops_P: compute to predict accuracy at;
-      chance: the accuracy of guessing.
+      counts_BxR: resamples of the runs; chance: the accuracy of guessing.
 
     Returns:
       A dict of
@@ -37,38 +28,42 @@ def fit_task(
         Fisher's z interval;
       line: accuracy = intercept + slope * loss, and its points over the losses of the table;
       sigmoid: chance + (1 - chance) / (1 + (L / middle)^steepness), or None where the losses are too few;
-      compute: the power law Q = scale * (C / reference)^exponent through the frontier runs, exponent = gamma;
-      and the resamples of line and sigmoid. None and nothing when fewer than four runs were evaluated or they
-      all have one accuracy.
+      and the resamples of line and sigmoid. Runs without a loss do not count here; with fewer than four left,
+      or all of one loss, all but `runs` and `tail` is None. None and nothing when fewer than four runs were
+      evaluated or they all have one accuracy.
     """
     accuracy_R = runs.tasks[name].accuracy_R
     known_R = np.isfinite(accuracy_R)
-    points = int(known_R.sum())
-    if points < MIN_RUNS or np.ptp(accuracy_R[known_R]) == 0 or np.ptp(runs.loss_R[known_R]) == 0:
+    evaluated = int(known_R.sum())
+    if evaluated < MIN_RUNS or np.ptp(accuracy_R[known_R]) == 0:
         return None, {}
-    sigmoid = _fit_sigmoid(runs.loss_R[known_R], accuracy_R[known_R], chance, len(counts_BxR), rng)
-    accuracy_R = np.where(known_R, accuracy_R, 1.0)
-    weight_BxR = np.concatenate([np.ones((1, len(runs))), counts_BxR]) * known_R
-    correlation_B = _correlations(runs.loss_R, accuracy_R, weight_BxR)
-    intercept_B, slope_B = fit_lines(runs.loss_R, accuracy_R, weight_BxR)
-    tail = expanded_tail(points, 2)
-    miss_R = accuracy_R - intercept_B[0] - slope_B[0] * runs.loss_R
+    known_R &= np.isfinite(runs.loss_R)
+    loss_R, accuracy_R = runs.loss_R[known_R], accuracy_R[known_R]
+    if len(loss_R) < MIN_RUNS or np.ptp(loss_R) == 0:
+        nothing = dict.fromkeys(("correlation", "line", "sigmoid"))
+        return {"runs": evaluated, "tail": expanded_tail(evaluated, 2), **nothing}, {}
+    sigmoid = _fit_sigmoid(loss_R, accuracy_R, chance, len(counts_BxR), rng)
+    weight_BxR = np.concatenate([np.ones((1, len(loss_R))), counts_BxR[:, known_R]])
+    correlation_B = _correlations(loss_R, accuracy_R, weight_BxR)
+    intercept_B, slope_B = fit_lines(loss_R, accuracy_R, weight_BxR)
+    tail = expanded_tail(len(loss_R), 2)
+    miss_R = accuracy_R - intercept_B[0] - slope_B[0] * loss_R
     found = {
-        "runs": points,
+        "runs": evaluated,
         "tail": tail,
         "correlation": {
             **estimate(correlation_B[0], correlation_B[1:], tail),
-            "fisher": _fisher_interval(correlation_B[0], points),
+            "fisher": _fisher_interval(correlation_B[0], len(loss_R)),
         },
         "line": {
             "intercept": estimate(intercept_B[0], intercept_B[1:], tail),
             "slope": estimate(slope_B[0], slope_B[1:], tail),
             "points": [
                 {"loss": float(loss), **estimate(line_B[0], line_B[1:], tail)}
-                for loss in np.linspace(runs.loss_R[known_R].min(), runs.loss_R[known_R].max(), LINE_POINTS)
+                for loss in np.linspace(loss_R.min(), loss_R.max(), LINE_POINTS)
                 for line_B in [intercept_B + slope_B * loss]
             ],
-            "error": _spread(miss_R[known_R]),
+            "error": _spread(miss_R),
         },
         "sigmoid": sigmoid
         and {
@@ -78,9 +73,6 @@ def fit_task(
             "at_bounds": sigmoid.at_bounds(),
             "tail": sigmoid.tail,
         },
-        "compute": fit_power_law(
-            *frontier_accuracy(runs, name), flops_P, resamples=len(counts_BxR), rng=rng, ceiling=1.0
-        ),
     }
     # A resample of runs that all have one loss has no line: the estimate stands in for it.
     lines_Bx2 = np.stack([intercept_B, slope_B], axis=1)

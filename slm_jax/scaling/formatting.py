@@ -26,7 +26,8 @@ def places_for_interval(low: float, high: float) -> int | None:
     None where significant digits say more: the ends are equal, far from 1, or decades apart.
     """
     decades_apart = low * high > 0 and not 0.01 < low / high < 100
-    if high == low or decades_apart or max(abs(low), abs(high)) >= 1e5:
+    largest = max(abs(low), abs(high))
+    if high - low <= 1e-9 * largest or decades_apart or largest >= 1e5:
         return None
     return max(0, 1 - math.floor(math.log10(high - low)))
 

@@ -37,5 +37,9 @@ def optimum(law, flops):
 
 def on_frontier(flops_R: np.ndarray, loss_R: np.ndarray) -> np.ndarray:
     """Whether each run is on the frontier: no run beats its loss with the same compute or less."""
-    beats_RxR = (flops_R[:, None] <= flops_R[None] * SAME_BUDGET) & (loss_R[:, None] < loss_R[None])
-    return ~beats_RxR.any(axis=0)
+    return ~beaten_by(flops_R, loss_R).any(axis=0)
+
+
+def beaten_by(flops_R: np.ndarray, loss_R: np.ndarray) -> np.ndarray:
+    """Whether run i has a lower loss than run j with the same compute or less: beats_RxR[i, j]."""
+    return (flops_R[:, None] <= flops_R[None] * SAME_BUDGET) & (loss_R[:, None] < loss_R[None])

@@ -5,14 +5,15 @@ import numpy as np
 from slm_jax.errors import InputError
 from slm_jax.scaling.allocation import best_for, best_split
 from slm_jax.scaling.bootstrap import CONFIDENCE, resample_counts
-from slm_jax.scaling.cautions import bound_warnings, law_warnings, table_warnings
-from slm_jax.scaling.compare import compare_groups
+from slm_jax.scaling.cautions import bound_warnings, law_warnings, table_warnings, why_no_losses
+from slm_jax.scaling.compare import compare_exponents, compare_groups
 from slm_jax.scaling.downstream import MIN_RUNS as MIN_TASK_RUNS
 from slm_jax.scaling.downstream import fit_task
 from slm_jax.scaling.envelope import Curves, fit_envelope
 from slm_jax.scaling.fitted_law import FittedLaw
 from slm_jax.scaling.forms import COMPUTE_FLOOR, DATA_CONSTRAINED, KAPLAN, PLAIN, Form
 from slm_jax.scaling.frontier import allocation_exponents, on_frontier, optimum
+from slm_jax.scaling.growth import ALL_RUNS, HIGHEST_ACCURACY, Growth, fit_growth
 from slm_jax.scaling.held_out import held_out_error
 from slm_jax.scaling.isoflop import fit_isoflop
 from slm_jax.scaling.law_fit import LawFit
@@ -58,11 +59,12 @@ def fit(
         raise InputError(f"resamples is {resamples}: give 1 or more")
     chance = _checked(chance or {}, runs)
     tables = runs.groups()
-    groups, fits, samples = {}, {}, {}
+    measured = {name: group.select(group.measured_R) for name, group in tables.items()}
+    groups, fits, growths, samples = {}, {}, {}, {}
     for number, (name, group) in enumerate(tables.items()):
         rng = np.random.default_rng([seed, number])
         fitter = _GroupFit(name, group, rng, resamples, _own(curves, group), chance)
-        groups[name], samples[name] = fitter.group, fitter.samples
+        groups[name], samples[name], growths[name] = fitter.group, fitter.samples, fitter.growths
         if "plain" in fitter.fits:
             fits[name] = fitter.fits["plain"]
     rng = np.random.default_rng(seed)
@@ -74,8 +76,9 @@ def fit(
         "resamples": resamples,
         "seed": seed,
         "groups": groups,
-        "comparisons": compare_groups(tables, resamples, rng),
-        "shared_floor": compare_floors(tables, fits, resamples, rng),
+        "comparisons": compare_groups(growths),
+        "loss_comparisons": compare_exponents(fits),
+        "shared_floor": compare_floors(measured, fits, resamples, rng),
         "samples": samples,
     }
 
@@ -94,20 +97,32 @@ def _own(curves: Curves | None, group: Runs) -> Curves:
 
 
 class _GroupFit:
-    """The laws of one group: `group` is its record, `fits` the fits by form, `samples` the resampled laws."""
+    """The laws of one group.
+
+    `group` is its record, `fits` the loss laws by form, `growths` the growth of accuracy by task, `samples`
+    the resampled laws. Loss laws are fitted to the `measured` runs alone.
+    """
 
     def __init__(self, name: str, runs: Runs, rng, resamples: int, curves: Curves, chance: dict[str, float]):
         self.runs, self.rng, self.resamples = runs, rng, resamples
+        self.measured = runs.select(runs.measured_R)
         self.fits: dict[str, LawFit] = {}
+        self.growths: dict[str, Growth] = {}
         self.samples: dict = {"tasks": {}}
         self.counts_BxR = resample_counts(len(runs), resamples, rng, runs.run or None)
         self.most = float(runs.flops_R.max())
         flops_P = np.geomspace(runs.flops_R.min(), self.most * EXTRAPOLATION, POINTS)
         self.flops_P = np.sort(np.append(flops_P, [self.most, self.most * NEXT_DECADE]))
-        self.front_R = on_frontier(runs.flops_R, runs.loss_R)
+        self.front_R = on_frontier(self.measured.flops_R, self.measured.loss_R)
         self.group = self._empty()
-        self._fit_loss(name)
-        self._fit_compute()
+        if len(self.measured) > 0:
+            self._fit_loss(name)
+            self._fit_compute()
+        else:
+            reason = why_no_losses(runs)
+            self.group["absent"] |= dict.fromkeys(
+                ("loss_law", "compute_law", "compute_floor", "isoflop"), reason
+            )
         self._fit_curves(curves)
         for task in runs.tasks:
             self._fit_task(task, chance.get(task, CHANCE))
@@ -122,7 +137,7 @@ class _GroupFit:
             "sizes": sorted({float(size) for size in runs.params_R}),
             "flops": {"least": float(runs.flops_R.min()), "most": self.most},
             "unique_tokens": float(unique_R.max()) if len(unique_R) else None,
-            "frontier_runs": [name for name, front in zip(runs.model, self.front_R, strict=True) if front],
+            "frontier_runs": list(self.measured.select(self.front_R).model),
             "loss_law": None,
             "other_forms": {},
             "frontier": None,
@@ -131,7 +146,7 @@ class _GroupFit:
             "next_run": [],
             "compute_law": None,
             "compute_floor": None,
-            "isoflop": fit_isoflop(runs.params_R, runs.flops_R, runs.loss_R, self.counts_BxR),
+            "isoflop": None,
             "envelope": None,
             "tasks": {},
             "absent": {},
@@ -142,10 +157,10 @@ class _GroupFit:
         law = LawFit(
             form,
             columns,
-            np.log(self.runs.loss_R[rows]),
+            np.log(self.measured.loss_R[rows]),
             resamples=self.resamples,
             rng=self.rng,
-            run_R=np.array(self.runs.run)[rows] if self.runs.run else None,
+            run_R=np.array(self.measured.run)[rows] if self.measured.run else None,
         )
         self.fits[form.name], self.samples[form.name] = law, law.samples()
         return law
@@ -157,7 +172,7 @@ class _GroupFit:
 
     def _fit_loss(self, name: str) -> None:
         """The plain law and what follows from it, then the other forms of N and D."""
-        runs, group = self.runs, self.group
+        runs, group = self.measured, self.group
         reason = PLAIN.why_not_identified(runs.params_R, runs.tokens_R)
         if reason:
             group["absent"]["loss_law"] = reason
@@ -187,8 +202,8 @@ class _GroupFit:
             group["allocation"].append(best_for(repeated, flops, group["unique_tokens"]))
 
     def _fit_compute(self) -> None:
-        """Loss along the frontier, without and with an irreducible part."""
-        runs, group, front = self.runs, self.group, self.front_R
+        """Loss along the frontier, without and with an irreducible part, and at equal compute."""
+        runs, group, front = self.measured, self.group, self.front_R
         flops_F, loss_F = runs.flops_R[front], runs.loss_R[front]
         group["compute_law"] = fit_power_law(flops_F, loss_F, self.flops_P, self.resamples, self.rng)
         if group["compute_law"] is None:
@@ -198,6 +213,8 @@ class _GroupFit:
             group["absent"]["compute_floor"] = reason
         else:
             group["compute_floor"] = self._fit_form(COMPUTE_FLOOR, flops_F[None], front).record()
+        counts_BxR = self.counts_BxR[:, self.runs.measured_R]
+        group["isoflop"] = fit_isoflop(runs.params_R, runs.flops_R, runs.loss_R, counts_BxR)
         if group["isoflop"] is None:
             group["absent"]["isoflop"] = "no compute budget is shared by three model sizes"
 
@@ -211,14 +228,21 @@ class _GroupFit:
         )
 
     def _fit_task(self, task: str, chance: float) -> None:
-        found, samples = fit_task(self.runs, task, self.counts_BxR, self.flops_P, self.rng, chance)
+        found, samples = fit_task(self.runs, task, self.counts_BxR, self.rng, chance)
         self.group["tasks"][task] = found
         if found is None:
             self.group["absent"][task] = (
-                f"needs at least {MIN_TASK_RUNS} evaluated runs of different loss and accuracy"
+                f"needs at least {MIN_TASK_RUNS} evaluated runs of different accuracy"
             )
-        else:
-            self.samples["tasks"][task] = samples
+            return
+        self.samples["tasks"][task] = samples
+        growth = fit_growth(self.runs, task, resamples=self.resamples, rng=self.rng)
+        found["compute"] = growth and growth.record(self.flops_P)
+        if growth:
+            self.growths[task] = growth
+        if growth and growth.frontier == HIGHEST_ACCURACY:  # grows by construction: no evidence for a claim
+            trend = fit_growth(self.runs, task, resamples=self.resamples, rng=self.rng, through=ALL_RUNS)
+            found["compute"]["all_runs"] = trend.estimate(trend.gamma_1B)
 
     def _next_decade(self, name: str) -> dict:
         """What ten times the largest compute would buy, by the laws there are."""

@@ -10,7 +10,7 @@ from slm_jax.scaling.table import FLOPS_PER_PARAMETER_AND_TOKEN, Runs
 MOST_NAMED = 3
 ODD_FLOPS_RATIO = 3.0  # attention and embeddings change 6 N D by less
 ODD_LOSS = 14.0  # nats: that of guessing among a million tokens
-ODD_TOKENS_PER_PARAMETER = (0.05, 50_000.0)
+ODD_TOKENS_PER_PARAMETER = (1e-3, 1e6)
 
 
 def oddities(runs: Runs) -> list[str]:

@@ -47,7 +47,7 @@ def accuracies(law: FittedLaw, loss_1B: np.ndarray, samples: dict) -> dict[str, 
     """Accuracy of each task at a loss: the law's own first, then its resamples."""
     found = {}
     for name, task in law.group["tasks"].items():
-        if task is None:
+        if task is None or task["line"] is None:
             continue
         line, curve = task["line"], task["sigmoid"]
         found[name] = {

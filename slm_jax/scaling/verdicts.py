@@ -45,22 +45,13 @@ def claims(group: dict) -> list[dict]:
     ]
     for name, task in group["tasks"].items():
         absent = group["absent"].get(name)
-        found.append(
-            _claim("Loss predicts accuracy", name, "r", task and task["correlation"], {"below": 0.0}, absent)
-        )
+        correlation = task and task["correlation"]
+        no_losses = absent or "fewer than four evaluated runs of different loss"
+        found.append(_claim("Loss predicts accuracy", name, "r", correlation, {"below": 0.0}, no_losses))
         growth = task and task["compute"]
-        if task and not growth:
-            absent = "fewer than two frontier runs with different compute were evaluated"
-        found.append(
-            _claim(
-                "Accuracy grows with compute",
-                name,
-                "gamma",
-                growth and growth["exponent"],
-                {"above": 0.0},
-                absent,
-            )
-        )
+        gamma = growth and growth.get("all_runs", growth["exponent"])
+        too_few = absent or "fewer than two frontier runs with different compute were evaluated"
+        found.append(_claim("Accuracy grows with compute", name, "gamma", gamma, {"above": 0.0}, too_few))
     return found
 
 

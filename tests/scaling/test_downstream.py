@@ -60,7 +60,7 @@ def test_correlation_equals_scipy(tmp_path):
     accuracy = 0.9 - 0.1 * loss + rng.normal(0, 0.02, 30)
     columns = {"params": params, "tokens": tokens, "loss": loss, "pairs": accuracy}
     runs = read_runs(write_table(tmp_path / "t.csv", columns))
-    found, _ = fit_task(runs, "pairs", resample_counts(30, 2000, rng), np.array([1e15]), rng)
+    found, _ = fit_task(runs, "pairs", resample_counts(30, 2000, rng), rng)
     expected = stats.pearsonr(loss, accuracy)
     assert found["correlation"]["value"] == pytest.approx(expected.statistic)
     np.testing.assert_allclose(found["correlation"]["fisher"], expected.confidence_interval(0.95))
@@ -86,5 +86,5 @@ def test_published_correlations(tmp_path, task, expected):
     columns = {"params": params, "tokens": tokens, "loss": law_loss(params, tokens), task: accuracy}
     runs = read_runs(write_table(tmp_path / "t.csv", columns))
     rng = np.random.default_rng(0)
-    found, _ = fit_task(runs, task, resample_counts(len(runs), 200, rng), np.array([1e21]), rng)
+    found, _ = fit_task(runs, task, resample_counts(len(runs), 200, rng), rng)
     assert found["correlation"]["value"] == pytest.approx(expected, abs=0.0015)

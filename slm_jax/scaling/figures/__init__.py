@@ -47,13 +47,15 @@ def write_figures(
             group = laws["groups"][name]
             end = f"_{name}" if len(groups) > 1 else ""
             own = {model: curve for model, curve in (curves or {}).items() if model in members.model}
-            write(f"loss_compute{end}", draw_loss_compute(members, group, colours, own))
+            measured = members.select(members.measured_R)
+            if len(measured):
+                write(f"loss_compute{end}", draw_loss_compute(measured, group, colours, own))
             if group["isoflop"]:
-                write(f"isoflop{end}", draw_isoflop(members, group, colours))
+                write(f"isoflop{end}", draw_isoflop(measured, group, colours))
             if group["loss_law"]:
-                write(f"loss_law{end}", draw_loss_law(members, group, colours))
+                write(f"loss_law{end}", draw_loss_law(measured, group, colours))
             for task, found in group["tasks"].items():
-                if found:
+                if found and found["correlation"]:
                     write(f"loss_accuracy_{task}{end}", draw_loss_accuracy(members, group, task, colours))
         for task in runs.tasks:
             if any((group["tasks"].get(task) or {}).get("compute") for group in laws["groups"].values()):

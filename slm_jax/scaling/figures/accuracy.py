@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from slm_jax.scaling.downstream import frontier_accuracy
 from slm_jax.scaling.figures.loss import COMPUTE, HELD_OUT_LOSS, near
 from slm_jax.scaling.figures.style import (
     LINE_COLOURS,
@@ -17,6 +16,7 @@ from slm_jax.scaling.figures.style import (
     ring,
 )
 from slm_jax.scaling.formatting import format_estimate
+from slm_jax.scaling.growth import frontier_runs
 from slm_jax.scaling.table import Runs
 
 
@@ -48,7 +48,8 @@ def draw_accuracy_compute(groups: dict[str, Runs], laws: dict, task: str, colour
         runs, group = groups[name], laws["groups"][name]
         marker = POINT_MARKERS[number % len(POINT_MARKERS)]
         _draw_runs(axes, runs, task, runs.flops_R, colours, marker)
-        front = ring(axes, *frontier_accuracy(runs, task), marker)
+        on_it = frontier_runs(runs, task)
+        front = ring(axes, on_it.flops_R, on_it.tasks[task].accuracy_R, marker)
         points = near(fitted[name]["points"], group["flops"]["most"])
         colour = LINE_COLOURS[number % len(LINE_COLOURS)]
         label = "power law of\nfrontier runs"
