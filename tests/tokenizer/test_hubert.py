@@ -1,10 +1,14 @@
 """HuBERT against transformers: every layer, every variant, alone and among others."""
 
+import re
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hubert_folders import KINDS, hidden_states, save_model, speechlike
 
 from slm_jax.tokenizer import HuBERT
+from slm_jax.tokenizer.hubert.program import _run
 
 SECONDS = [0.055, 0.3, 0.62, 0.63]
 
@@ -60,3 +64,23 @@ def test_normalized_waveforms_are_those_of_the_feature_extractor(made):
     extracted = extractor(wave, sampling_rate=16_000)["input_values"][0]
     features = HuBERT.from_folder(folder, layer=1, normalize=True)(wave)
     np.testing.assert_allclose(features, hidden_states(model, extracted)[1], atol=1e-4)
+
+
+def test_float32_products_ask_accelerators_for_float32(made):
+    """TF32 on NVIDIA and bfloat16 on TPU are the default there; what a CPU computes does not show it."""
+    program = HuBERT.from_folder(made[1], layer=1)._program
+    rows, frames, config = program._mesh.size, 16, program._config
+    frames_B = jnp.full(rows, frames, jnp.int32)
+    wave_BxS = jnp.zeros((rows, config.samples(frames)))
+    group_norm_Bx2xC = jnp.ones((rows, 2, config.conv_dim[0])) if program._group_norm else None
+    hidden_BxTxD = jnp.zeros((rows, frames, config.hidden_size))
+    stages = [
+        _run.lower(program._mesh, *program._frontend, wave_BxS, frames_B, group_norm_Bx2xC),
+        _run.lower(program._mesh, *program._layers[0], hidden_BxTxD, frames_B),
+    ]
+    for stage, least in zip(stages, (len(config.conv_dim) + 2, 8), strict=True):
+        text = stage.as_text()
+        products = re.findall(r"^.*stablehlo\.(?:dot_general|convolution).*$", text, re.MULTILINE)
+        assert len(products) >= least
+        for product in products:
+            assert re.search(r"HIGHEST\W.*HIGHEST", product), product
