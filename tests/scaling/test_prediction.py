@@ -72,9 +72,7 @@ def test_the_sigmoid_is_scipys_least_absolute_fit(tmp_path):
     accuracy = sigmoid(loss, 0.25) + 0.01 * rng.standard_normal(24)
     columns = {"params": loss * 1e6, "tokens": loss * 1e8, "loss": loss, "cloze": accuracy}
     runs = read_runs(write_table(tmp_path / "t.csv", columns))
-    found, samples = fit_task(
-        runs, "cloze", resample_counts(24, 100, rng), np.array([1e20]), rng, chance=0.25
-    )
+    found, samples = fit_task(runs, "cloze", resample_counts(24, 100, rng), rng, chance=0.25)
     curve = found["sigmoid"]
 
     def misses(theta):
