@@ -14,6 +14,7 @@ GRID = 65  # sizes tried before the search narrows down
 GOLDEN = (np.sqrt(5) - 1) / 2
 SEARCH_STEPS = 40
 BISECTIONS = 25
+MOST_TOKENS_PER_PARAMETER = 1e100  # as good as infinite, which JSON does not have
 LEAST_SHARE = 1e-4  # a run off the optimum is never compared with less than this share of its compute
 
 
@@ -101,12 +102,14 @@ def best_for(law: FittedLaw, flops: float, unique_tokens: float | None = None) -
         return law.estimate(all_B[0], all_B[1:])
 
     params, tokens, loss = best_split(law.form, values, flops, unique_tokens)
+    with np.errstate(over="ignore", divide="ignore"):  # a law that its table hardly determines
+        ratio = np.minimum(tokens / params, MOST_TOKENS_PER_PARAMETER)
     found = {
         "flops": float(flops),
         "form": law.form.name,
         "params": told(params),
         "tokens": told(tokens),
-        "tokens_per_parameter": told(tokens / params),
+        "tokens_per_parameter": told(ratio),
         "loss": told(loss),
         "off": [],
         "warnings": law.warnings(flops),

@@ -42,7 +42,7 @@ class LawFit:
 
         starts_SxP = form.starts(self._center_K)[::every]
         theta_SxP, objective_S = self._minimize(
-            starts_SxP, self.response_R, np.ones((len(starts_SxP), rows)), "starts"
+            starts_SxP, self.response_R, np.broadcast_to(1.0, (len(starts_SxP), rows)), "starts"
         )
         best = int(objective_S.argmin())
         self._theta_P, self.objective = theta_SxP[best], float(objective_S[best])

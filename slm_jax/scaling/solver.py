@@ -150,19 +150,19 @@ def minimize(form: Form, starts_BxP, columns_KxR, response_BxR, weight_BxR, box_
     lower_P, upper_P = np.asarray(box_2xP, float)
     theta_BxP = np.clip(np.asarray(starts_BxP, float), lower_P, upper_P)
     problems, rows = np.shape(weight_BxR)
-    padding = -rows % ROWS_TOGETHER
-    weight_BxR = np.pad(np.asarray(weight_BxR, float), ((0, 0), (0, padding)))
     response_BxR = np.broadcast_to(np.asarray(response_BxR, float), (problems, rows))
-    response_BxR = np.pad(response_BxR, ((0, 0), (0, padding)), mode="edge")
-    columns = tuple(np.pad(column_R, (0, padding), mode="edge")[:, None] for column_R in columns_KxR)
+    filled = (0, -rows % ROWS_TOGETHER)
+    columns = tuple(np.pad(column_R, filled, mode="edge")[:, None] for column_R in columns_KxR)
     box = (lower_P[:, None], upper_P[:, None])
     value_B, damping_B, stalled_B = np.zeros(problems), np.full(problems, 1e-2), np.zeros(problems, int)
 
     def iterate(chunk):
-        padded = np.resize(chunk, PROBLEMS_AT_ONCE)  # repeats problems: same answers, one shape
-        tables = (columns, response_BxR[padded].T, weight_BxR[padded].T)
+        full = np.resize(chunk, PROBLEMS_AT_ONCE)  # repeats problems: same answers, one shape
+        response_RxB = np.pad(response_BxR[full].T, (filled, (0, 0)), mode="edge")
+        weight_RxB = np.pad(np.asarray(weight_BxR[full], float).T, (filled, (0, 0)))
+        state = (theta_BxP[full].T, damping_B[full], stalled_B[full])
         with jax.enable_x64(True):  # a setting of the thread
-            state = _iterate(form, theta_BxP[padded].T, damping_B[padded], stalled_B[padded], *tables, box)
+            state = _iterate(form, *state, columns, response_RxB, weight_RxB, box)
             return [np.asarray(part)[..., : len(chunk)] for part in state]
 
     active = np.arange(problems)
