@@ -72,7 +72,7 @@ def test_float32_products_ask_accelerators_for_float32(made):
     rows, frames, config = program._mesh.size, 16, program._config
     frames_B = jnp.full(rows, frames, jnp.int32)
     wave_BxS = jnp.zeros((rows, config.samples(frames)))
-    group_norm_Bx2xC = jnp.ones((rows, 2, config.conv_dim[0])) if program._group_norm else None
+    group_norm_Bx2xC = jnp.ones((rows, 2, config.conv_dim[0])) if program.group_norm else None
     hidden_BxTxD = jnp.zeros((rows, frames, config.hidden_size))
     stages = [
         _run.lower(program._mesh, *program._frontend, wave_BxS, frames_B, group_norm_Bx2xC),

@@ -13,6 +13,7 @@ from slm_jax.tokenizer.hubert.layers import ACTIVATIONS, NORM_EPS, LayerNorm
 from slm_jax.tokenizer.hubert.weights import Weights
 
 NAME = "feature_extractor.conv_layers"
+MOMENTS_WINDOWS = 2**17  # whose moments are taken at once: 10 MB, more than a chunk of 30 s has
 BLOCK_FRAMES = 32  # whose channels stay in the cache, however long the recording
 
 
@@ -115,9 +116,12 @@ class GroupNorm:
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
         """(scale, shift)_2xC float32, to be applied to the output of the first convolution."""
         windows_TxK = np.lib.stride_tricks.sliding_window_view(wave_S, self.kernel)[:: self.stride]
-        mean_K = windows_TxK.mean(axis=0, dtype=np.float64)
-        centred_TxK = windows_TxK - mean_K
-        covariance_KxK = centred_TxK.T @ centred_TxK / len(centred_TxK)
+        blocks = [slice(at, at + MOMENTS_WINDOWS) for at in range(0, len(windows_TxK), MOMENTS_WINDOWS)]
+        mean_K = sum(windows_TxK[block].sum(axis=0, dtype=np.float64) for block in blocks) / len(windows_TxK)
+        covariance_KxK = np.zeros((self.kernel, self.kernel))
+        for block in blocks:
+            centred_BxK = windows_TxK[block] - mean_K
+            covariance_KxK += centred_BxK.T @ centred_BxK / len(windows_TxK)
         variance_C = ((self._filters_CxK @ covariance_KxK) * self._filters_CxK).sum(axis=1)
         scale_C = self._gain_C / np.sqrt(np.maximum(variance_C, 0) + NORM_EPS)
         shift_C = self._offset_C - scale_C * (self._filters_CxK @ mean_K + self._bias_C)

@@ -13,7 +13,7 @@ import numpy as np
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, sha256
 from slm_jax.tokenizer.hubert.config import HubertConfig
-from slm_jax.tokenizer.hubert.pieces import cut
+from slm_jax.tokenizer.hubert.pieces import cut, frame_starts
 from slm_jax.tokenizer.hubert.weights import CONFIG, weight_files
 
 PREPROCESSOR = "preprocessor_config.json"
@@ -138,14 +138,21 @@ class HuBERT:
         A recording's features do not depend on the others. Memory grows with the samples and features of
         `waves`: hand over a few minutes of audio at a time.
         """
-        cuts = [
-            list(cut(wave_S, self._config, self._chunk, self._overlap, self.normalize)) for wave_S in waves
-        ]
+        geometry = (self._config, self._chunk, self._overlap)
+        cuts = [list(cut(wave_S, *geometry, self.normalize, self._program.group_norm)) for wave_S in waves]
         features = iter(self._program([piece for pieces in cuts for piece in pieces]))
         return [
             np.concatenate([next(features) for _ in pieces]) if pieces else self._too_short(wave_S)
             for pieces, wave_S in zip(cuts, waves, strict=True)
         ]
+
+    def frame_times(self, samples: int) -> np.ndarray:
+        """start_T, s: where in a recording of so many samples the audio begins that each frame sees.
+
+        index / frame_rate in one that is not cut, and in one cut with `overlap_seconds`; a cut without costs
+        about one frame, so that later frames lie later than their index says.
+        """
+        return frame_starts(samples, self._config, self._chunk, self._overlap) / self.sample_rate
 
     def _too_short(self, wave_S: np.ndarray) -> InputError:
         return InputError(

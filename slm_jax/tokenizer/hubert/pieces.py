@@ -1,7 +1,8 @@
 """Cutting recordings into the pieces that are encoded: whole ones, chunks, or chunks with context."""
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -16,11 +17,16 @@ class Piece:
 
     wave_S: np.ndarray
     keep: slice
-    statistics_S: np.ndarray  # the samples over which the group norm takes its mean and variance
+    group_norm: Callable[[], np.ndarray] | None  # its recording's (scale, shift)_2xC, computed once
 
 
 def cut(
-    wave_S: np.ndarray, model: HubertConfig, chunk: int, overlap: int, normalize: bool
+    wave_S: np.ndarray,
+    model: HubertConfig,
+    chunk: int,
+    overlap: int,
+    normalize: bool,
+    group_norm: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[Piece]:
     """The pieces of a recording, in order; none when it is shorter than one frame.
 
@@ -31,17 +37,30 @@ def cut(
     """
     if len(wave_S) > chunk and not overlap:
         for start in range(0, len(wave_S), chunk):
-            yield from cut(wave_S[start : start + chunk], model, chunk, 0, normalize)
+            yield from cut(wave_S[start : start + chunk], model, chunk, 0, normalize, group_norm)
         return
     frames = model.frames(len(wave_S))
     if normalize:
         wave_S = _normalized(wave_S)
+    # When the first piece asks for it: the devices compute earlier batches meanwhile.
+    group_norm_of_all = functools.cache(functools.partial(group_norm, wave_S)) if group_norm else None
     kept = frames if len(wave_S) <= chunk else model.frames(chunk) - 2 * overlap
     for start in range(0, frames, max(1, kept)):
         first, last = max(0, start - overlap), min(frames, start + kept + overlap)
         begin = first * model.stride
         piece_S = wave_S[begin : begin + model.samples(last - first)]
-        yield Piece(piece_S, slice(start - first, min(frames, start + kept) - first), wave_S)
+        yield Piece(piece_S, slice(start - first, min(frames, start + kept) - first), group_norm_of_all)
+
+
+def frame_starts(samples: int, model: HubertConfig, chunk: int, overlap: int) -> np.ndarray:
+    """The first sample that each frame of a recording sees, start_T; cut as `cut` does it."""
+    if samples > chunk and not overlap:
+        parts = (
+            start + frame_starts(min(chunk, samples - start), model, chunk, 0)
+            for start in range(0, samples, chunk)
+        )
+        return np.concatenate(list(parts))
+    return np.arange(model.frames(samples)) * model.stride
 
 
 def _normalized(wave_S: np.ndarray) -> np.ndarray:

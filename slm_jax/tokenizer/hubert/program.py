@@ -61,7 +61,7 @@ class Program:
         self._config = config
         self._mesh = Mesh(jax.local_devices(), ("batch",), axis_types=(AxisType.Auto,))
         self._rows = NamedSharding(self._mesh, ROWS)
-        self._group_norm = GroupNorm(config, weights) if config.feat_extract_norm == "group" else None
+        self.group_norm = GroupNorm(config, weights) if config.feat_extract_norm == "group" else None
         self._frontend = self._place(Frontend(config, weights, jnp.dtype(dtype)))
         self._layers = [self._place(Layer(config, weights, i, jnp.dtype(dtype))) for i in range(layer)]
 
@@ -102,14 +102,14 @@ class Program:
         wave_BxS = np.zeros((rows, self._config.samples(length)), np.float32)
         frames_B = np.ones(rows, np.int32)  # a row without a piece holds one frame: no share of nothing
         group_norm_Bx2xC = None
-        if self._group_norm is not None:
+        if self.group_norm is not None:
             group_norm_Bx2xC = np.zeros((rows, 2, self._config.conv_dim[0]), np.float32)
         for row, piece in enumerate(pieces):
             frames_B[row] = self._config.frames(len(piece.wave_S))
             used_S = piece.wave_S[: self._config.samples(int(frames_B[row]))]
             wave_BxS[row, : len(used_S)] = used_S
-            if self._group_norm is not None:
-                group_norm_Bx2xC[row] = self._group_norm(piece.statistics_S)
+            if self.group_norm is not None:
+                group_norm_Bx2xC[row] = piece.group_norm()
         wave_BxS, frames_B, group_norm_Bx2xC = jax.device_put(
             (wave_BxS, frames_B, group_norm_Bx2xC), self._rows
         )
