@@ -1,8 +1,15 @@
 """The Transformer, its sizes, sharding rules and attention backends."""
 
 from slm_jax.model.config import ModelConfig, TransformerConfig
+from slm_jax.model.conversion import (
+    from_llama,
+    import_model,
+    llama_config,
+    save_llama,
+    select_tokens,
+    to_llama,
+)
 from slm_jax.model.likelihood import default_batch_tokens, next_token_loglik, row_multiple
-from slm_jax.model.llama import from_llama, llama_config, save_llama, to_llama
 from slm_jax.model.sharding import (
     MESH_AXES,
     batch_sharding,
@@ -25,12 +32,14 @@ __all__ = [
     "count_parameters",
     "default_batch_tokens",
     "from_llama",
+    "import_model",
     "llama_config",
     "make_mesh",
     "next_token_loglik",
     "parameter_shardings",
     "row_multiple",
     "save_llama",
+    "select_tokens",
     "share_cpu_among_devices",
     "to_llama",
 ]
