@@ -59,8 +59,11 @@ def import_tokenizer(
 ) -> Tokenizer:
     """The tokenizer of `encoder` and of centroids that another project fitted on its features.
 
-    Raises InputError when the file cannot be read as centroids or their dimension is not the encoder's.
+    Raises InputError when the file cannot be read as centroids, their dimension is not the encoder's, or the
+    encoder has a setting that nobody gave and that may not be theirs.
     """
+    if encoder.on_device:
+        encoder.check_import()
     path = pathlib.Path(centroids_path)
     centroids_KxD = read_centroids(path, array)
     if centroids_KxD.shape[1] != encoder.dim:

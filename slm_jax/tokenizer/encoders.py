@@ -38,6 +38,9 @@ class DeviceEncoder(Encoder, Protocol):
     def check_files(self) -> None:
         """Raises InputError naming the file that is missing or not what `parameters` say."""
 
+    def check_import(self) -> None:
+        """Raises InputError naming a setting that centroids fitted elsewhere depend on and nobody gave."""
+
     def many(self, waves: Sequence[np.ndarray]) -> list[np.ndarray | InputError]:
         """features_TxD of each waveform, or why there are none; a batch moves no feature."""
 

@@ -9,7 +9,7 @@ import safetensors.numpy
 from hubert_folders import hidden_states, save_model, speechlike
 
 from slm_jax.errors import InputError
-from slm_jax.tokenizer import HuBERT, Tokenizer
+from slm_jax.tokenizer import HuBERT, Tokenizer, import_tokenizer
 
 WAVE = speechlike(0.3)
 
@@ -149,6 +149,21 @@ def test_the_preprocessor_says_whether_waveforms_are_normalized(folder):
     preprocessor.write_text('{"do_normalize": "yes"}')
     with pytest.raises(InputError, match=r"preprocessor_config\.json: field 'do_normalize' cannot be 'yes'"):
         HuBERT.from_folder(folder, layer=1)
+
+
+def test_centroids_from_elsewhere_need_a_choice_where_the_folder_normalizes(folder, tmp_path):
+    """Hugging Face's folders normalize; the units published for the same models were made without."""
+    np.save(tmp_path / "centroids.npy", np.eye(3, 32))
+    given = tmp_path / "centroids.npy"
+    assert import_tokenizer(HuBERT.from_folder(folder, layer=1), given).encoder.normalize is False
+    (folder / "preprocessor_config.json").write_text('{"do_normalize": true}')
+    with pytest.raises(InputError, match=r"preprocessor_config\.json: says do_normalize.*normalize=False.*or normalize=True"):
+        import_tokenizer(HuBERT.from_folder(folder, layer=1), given)
+    for choice in (False, True):
+        encoder = HuBERT.from_folder(folder, layer=1, normalize=choice)
+        assert import_tokenizer(encoder, given).encoder.parameters["normalize"] is choice
+    unasked = HuBERT.from_folder(folder, layer=1)
+    assert unasked == encoder and unasked.parameters == encoder.parameters
 
 
 def test_a_tokenizer_with_other_weights_is_refused(folder, tmp_path):

@@ -30,7 +30,7 @@ class HuBERT:
     each chunk sees so much on either side of the frames it keeps. `normalize` gives the waveform zero mean
     and unit variance. `weights` are the sha256 of the model's files in `folder`, `model` the fields
     of its config.json: together with the rest they say what moves a feature, and the place of the folder
-    does not.
+    does not. `normalizes_unasked`: `normalize` is true because the folder says so and nobody else.
 
     Picklable: a copy reads the weights again when it is first used.
     """
@@ -44,6 +44,7 @@ class HuBERT:
     sample_rate: int
     weights: dict[str, str]
     model: dict
+    normalizes_unasked: bool = dataclasses.field(default=False, compare=False)
 
     name: ClassVar[str] = "hubert"
     on_device: ClassVar[bool] = True
@@ -75,6 +76,7 @@ class HuBERT:
             dtype=dtype,
             sample_rate=preprocessor["sampling_rate"],
             model=dataclasses.asdict(HubertConfig.from_json(folder / CONFIG)),
+            normalizes_unasked=normalize is None and preprocessor["do_normalize"],
             weights={path.name: sha256(path) for path in _weight_files(folder)},
         )
 
@@ -97,7 +99,7 @@ class HuBERT:
     def parameters(self) -> dict:
         """Everything that moves a feature; with the folder, HuBERT(folder, **parameters) is this encoder."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        del values["folder"]
+        del values["folder"], values["normalizes_unasked"]
         return values | {"model": _as_json(self.model)}
 
     @property
@@ -124,6 +126,14 @@ class HuBERT:
                 raise InputError(f"{path}: does not match its sha256 in the tokenizer's file; copy it again")
         if HubertConfig.from_json(self.folder / CONFIG) != self._config:
             raise InputError(f"{self.folder / CONFIG}: does not match field 'model' of the tokenizer's file")
+
+    def check_import(self) -> None:
+        """Raises InputError where centroids fitted elsewhere may belong to features other than these."""
+        if self.normalizes_unasked:
+            raise InputError(
+                f"{self.folder / PREPROCESSOR}: says do_normalize, but the centroids may be fitted without it; say "
+                "normalize=False, as fairseq and textlesslib treat HuBERT base, or normalize=True (slm: --set)"
+            )
 
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
         """features_TxD, float32; raises InputError when the recording is shorter than one frame."""
