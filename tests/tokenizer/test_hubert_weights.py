@@ -157,7 +157,9 @@ def test_centroids_from_elsewhere_need_a_choice_where_the_folder_normalizes(fold
     given = tmp_path / "centroids.npy"
     assert import_tokenizer(HuBERT.from_folder(folder, layer=1), given).encoder.normalize is False
     (folder / "preprocessor_config.json").write_text('{"do_normalize": true}')
-    with pytest.raises(InputError, match=r"preprocessor_config\.json: says do_normalize.*normalize=False.*or normalize=True"):
+    with pytest.raises(
+        InputError, match=r"preprocessor_config\.json: says do_normalize.*normalize=False.*or"
+    ):
         import_tokenizer(HuBERT.from_folder(folder, layer=1), given)
     for choice in (False, True):
         encoder = HuBERT.from_folder(folder, layer=1, normalize=choice)

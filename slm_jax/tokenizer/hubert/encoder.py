@@ -131,8 +131,9 @@ class HuBERT:
         """Raises InputError where centroids fitted elsewhere may belong to features other than these."""
         if self.normalizes_unasked:
             raise InputError(
-                f"{self.folder / PREPROCESSOR}: says do_normalize, but the centroids may be fitted without it; say "
-                "normalize=False, as fairseq and textlesslib treat HuBERT base, or normalize=True (slm: --set)"
+                f"{self.folder / PREPROCESSOR}: says do_normalize, but the centroids may be fitted "
+                "without it; say normalize=False (slm: --set normalize=False), as fairseq and textlesslib treat "
+                "HuBERT base, or normalize=True"
             )
 
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
