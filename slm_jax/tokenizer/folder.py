@@ -52,9 +52,23 @@ _NESTED = {
 }
 
 
+HISTORY = ("fit", "libraries")  # how the arrays came about: the arrays themselves are in the fingerprint
+
+
 def fingerprint(config: dict) -> str:
-    """sha256 of the content of tokenizer.json, which itself holds the sha256 of the arrays beside it."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    """Names a tokenizer by everything in tokenizer.json that moves a unit: sha256, hexadecimal.
+
+    That is the encoder with its parameters (and the sha256 of its weights), the rates, k, collapsing and the
+    ids, the sha256 of the centroids; for pieces that of their model and all this of their units; for external
+    units their origin. Not in it is HISTORY: whoever has the same arrays has the same tokenizer, whatever
+    the file they came in was called and whichever library versions wrote them down.
+    """
+    return hashlib.sha256(json.dumps(_without_history(config), sort_keys=True).encode()).hexdigest()
+
+
+def _without_history(config: dict) -> dict:
+    kept = {field: value for field, value in config.items() if field not in HISTORY}
+    return kept | {"units": _without_history(kept["units"])} if kind_of(config) == PIECES else kept
 
 
 def kind_of(config: dict) -> str:

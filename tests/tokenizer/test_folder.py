@@ -21,13 +21,13 @@ from slm_jax.tokenizer import (
     write_external,
 )
 
-# A speech tokenizer's file and its fingerprint as they were before there were other kinds.
+# A speech tokenizer's file as it was before there were other kinds. Its fingerprint is in data and models.
 OLD = (
     '{"encoder": {"name": "mfcc", "parameters": {}}, "sample_rate": 16000, "frame_rate": 25, "k": 2, '
     '"collapse": true, "eos": 2, "pad": 3, "vocab_size": 4, "fit": {}, "libraries": {"numpy": "2.0"}, '
     '"centroids": {"file": "centroids.safetensors", "sha256": "ab"}}'
 )
-OLD_FINGERPRINT = "54147445d73f6a55656ea0d438ada10e96ab76d7d6399c1e68ad514a81c26b18"
+OLD_FINGERPRINT = "adc12fd540c79d6a0fcf71daacf8ccd47fc6874f6cd5fa9c28bacd18e3651daa"
 
 
 @pytest.fixture
@@ -55,6 +55,32 @@ def test_a_file_without_a_kind_is_a_speech_tokenizers_and_keeps_its_fingerprint(
     (tmp_path / "tokenizer.json").write_text(OLD)
     config = read_config(tmp_path)
     assert kind_of(config) == SPEECH and fingerprint(config) == OLD_FINGERPRINT
+
+
+def test_fingerprints_move_with_every_field_but_the_history(speech_dir, pieces_dir, external_dir):
+    for folder, paths in {
+        speech_dir: ["encoder.name", "sample_rate", "frame_rate", "k", "collapse", "centroids.sha256"],
+        pieces_dir: ["pieces.sha256", "frame_rate", "eos", "units.encoder.name", "units.centroids.sha256"],
+        external_dir: ["origin", "frame_rate", "vocab_size"],
+    }.items():
+        prints = {fingerprint(changed(folder, path, "other")) for path in [None, *paths]}
+        assert len(prints) == len(paths) + 1
+    history = ["fit", "libraries"]
+    for folder, paths in {
+        speech_dir: history,
+        pieces_dir: [*history, *(f"units.{field}" for field in history)],
+    }.items():
+        assert len({fingerprint(changed(folder, path, {"x": 1})) for path in [None, *paths]}) == 1
+
+
+def changed(folder, path, value):
+    config = at = read_config(folder)
+    *parents, leaf = path.split(".") if path else ["unknown"]
+    for parent in parents:
+        at = at[parent]
+    if path:
+        at[leaf] = value
+    return config
 
 
 def test_kinds_and_ids(speech_dir, pieces_dir, external_dir):
