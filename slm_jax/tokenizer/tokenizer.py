@@ -20,7 +20,14 @@ from slm_jax.tokenizer.encoders import FILES, Encoder, make_encoder
 from slm_jax.tokenizer.folder import CENTROIDS, CONFIG, SPEECH, fingerprint, read_config
 from slm_jax.tokenizer.units import assign, check_k, collapse, eos_id, pad_id
 
-LIBRARIES = ("numpy", "scipy", "librosa", "soundfile", "soxr", "jax")  # whose versions may move a unit
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "librosa",
+    "soundfile",
+    "soxr",
+    "jax",
+)  # whose versions tell how centroids came about
 
 
 @dataclasses.dataclass
@@ -76,7 +83,7 @@ class Tokenizer:
 
     @property
     def config(self) -> dict:
-        """The content of tokenizer.json: everything that moves a unit."""
+        """The content of tokenizer.json: everything that moves a unit, and how the centroids came about."""
         return {
             "encoder": {"name": self.encoder.name, "parameters": self.encoder.parameters},
             "sample_rate": self.sample_rate,
@@ -106,11 +113,23 @@ class Tokenizer:
 
         Each waveform gives what it gives alone. An encoder that JAX runs takes them in batches.
         """
-        features = self.encoder.many(waves) if self.encoder.on_device else map(self._features, waves)
+        if self.encoder.on_device:
+            return self._encode_on_device(waves)
         return [
             result if isinstance(result, InputError) else assign(result, self.centroids_KxD)
-            for result in features
+            for result in map(self._features, waves)
         ]
+
+    def _encode_on_device(self, waves: Sequence[np.ndarray]) -> list[np.ndarray | InputError]:
+        from slm_jax.tokenizer.assign_on_device import assign_on_device  # imports jax, as few encoders need
+
+        results = self.encoder.many(waves)
+        features = [result for result in results if not isinstance(result, InputError)]
+        if not features:
+            return results
+        units_T = assign_on_device(np.concatenate(features), self.centroids_KxD)
+        parts = iter(np.split(units_T, np.cumsum([len(features_TxD) for features_TxD in features])))
+        return [result if isinstance(result, InputError) else next(parts) for result in results]
 
     def _features(self, wave_S: np.ndarray) -> np.ndarray | InputError:
         try:

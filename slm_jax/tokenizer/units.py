@@ -33,6 +33,16 @@ def distances(features_TxD, centroids_KxD):
     return (centroids_KxD * centroids_KxD).sum(-1) - 2.0 * (features_TxD @ centroids_KxD.T)
 
 
+def rounding(features_TxD, norms_K):
+    """By how much float32 products can bring two distances of a frame nearer, margin_T; NumPy or JAX.
+
+    A distance errs by at most (D + 2) eps (|x||2c| + |c|^2), whatever the order of its sums (Higham 2002,
+    section 3.1), and |x||2c| <= |x|^2 + |c|^2; two of them can come nearer by twice that.
+    """
+    scale_T = (features_TxD * features_TxD).sum(-1) + 2 * norms_K.max()
+    return 2 * (features_TxD.shape[-1] + 2) * np.finfo(np.float32).eps * scale_T
+
+
 def assign(features_TxD: np.ndarray, centroids_KxD: np.ndarray) -> np.ndarray:
     """The nearest centroid of each frame, uint16; the lower id wins a tie.
 
@@ -51,10 +61,7 @@ def assign(features_TxD: np.ndarray, centroids_KxD: np.ndarray) -> np.ndarray:
         distances_BxK += norms_K
         units_B = distances_BxK.argmin(-1)
         least_B = np.take_along_axis(distances_BxK, units_B[:, None], -1)[:, 0]
-        # |error| <= (D + 2) eps (|x||2c| + |c|^2) for any order of the sums (Higham 2002, section 3.1), and
-        # |x||2c| <= |x|^2 + |c|^2; two of them can come nearer by twice that.
-        scale_B = (features_BxD * features_BxD).sum(-1) + 2 * norms_K.max(initial=0)
-        reach_B = least_B + 2 * (features_BxD.shape[1] + 2) * np.finfo(np.float32).eps * scale_B
+        reach_B = least_B + rounding(features_BxD, norms_K)
         np.put_along_axis(distances_BxK, units_B[:, None], np.inf, -1)
         for row in np.flatnonzero(distances_BxK.min(-1) <= reach_B):
             near_N = np.append(np.flatnonzero(distances_BxK[row] <= reach_B[row]), units_B[row])

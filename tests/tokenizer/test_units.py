@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from slm_jax.tokenizer import assign_on_device as device
+from slm_jax.tokenizer.assign_on_device import assign_on_device
 from slm_jax.tokenizer.units import assign, collapse, distances
 
 
@@ -75,4 +77,39 @@ def test_blocks_bound_the_memory_for_many_centroids():
 
 def test_no_frames_have_no_units():
     units = assign(np.zeros((0, 3)), np.ones((2, 3)))
+    assert units.shape == (0,) and units.dtype == np.uint16
+
+
+@pytest.mark.parametrize(("k", "dim"), [(1, 26), (500, 64), (5000, 64)])
+def test_devices_give_the_units_of_the_host_ties_too(k, dim, monkeypatch):
+    rng = np.random.default_rng(4)
+    monkeypatch.setattr(device, "FRAMES", 100)  # blocks on each of eight devices, the last one not full
+    centroids = rng.normal(3, 1, (k, dim)).astype(np.float32)
+    centroids[k // 2 :] = centroids[: k - k // 2][::-1]  # every other one is there twice
+    centroids[-k // 5 :] = np.nextafter(centroids[: len(centroids[-k // 5 :])], np.float32(9))
+    features = rng.normal(3, 1, (1900, dim)).astype(np.float32)
+    features[:300] = centroids[rng.integers(0, k, 300)]
+    units = assign_on_device(features, centroids)
+    exact = cdist(features.astype(np.float64), centroids.astype(np.float64)).argmin(1)
+    assert units.dtype == np.uint16
+    np.testing.assert_array_equal(units, assign(features, centroids))
+    np.testing.assert_array_equal(units[300:], exact[300:])
+
+
+def test_the_device_leaves_to_the_host_what_it_cannot_tell_and_nothing_else(monkeypatch):
+    left = []
+    monkeypatch.setattr(device, "assign", lambda features, _: left.append(len(features)) or [])
+    rng = np.random.default_rng(5)
+    centroids, features = rng.normal(size=(50, 32)), rng.normal(size=(1000, 32))
+    assign_on_device(features, centroids)
+    assert left.pop() == 0
+    monkeypatch.setattr(
+        device, "assign", lambda features, _: left.append(len(features)) or [0] * len(features)
+    )
+    assign_on_device(features, np.concatenate([centroids, centroids]))
+    assert left == [1000]
+
+
+def test_no_frames_have_no_units_on_devices_either():
+    units = assign_on_device(np.zeros((0, 3)), np.ones((2, 3)))
     assert units.shape == (0,) and units.dtype == np.uint16
