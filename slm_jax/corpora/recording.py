@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from slm_jax.errors import InputError
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".aif", ".au", ".sph"})
+END_ROUNDING = 0.1  # s that the end of a part may lie behind the end of its file: transcripts round times
+UNKNOWN_SPEAKER = "unknown"
 TFDS, ESPEAK = "tfds:", "espeak:"
 
 

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import soundfile
 
-from slm_jax.corpora.recording import Recording, part_id
+from slm_jax.corpora.recording import END_ROUNDING, Recording, part_id
 from slm_jax.errors import InputError
 
 HOP_SECONDS = 0.01
 SMOOTHED_HOPS = 20  # a cut lies in the middle of the quietest 0.2 s
 HOPS_AT_ONCE = 6000
-ROUNDING = 0.1  # s that the end of a part may lie behind the end of its file: transcripts round their times
 UNREADABLE = (soundfile.LibsndfileError, OSError, RuntimeError, TypeError)  # TypeError: headerless .raw
 
 
@@ -65,7 +64,7 @@ def _segmented(recording: Recording, max_seconds: float, cut: Callable) -> Itera
         rate, start = info.samplerate, recording.start or 0.0
         first = round(start * rate)
         last = info.frames if recording.seconds is None else round((start + recording.seconds) * rate)
-        if last - first <= max_seconds * rate or last > info.frames + ROUNDING * rate:
+        if last - first <= max_seconds * rate or last > info.frames + END_ROUNDING * rate:
             return [recording]
         last = min(last, info.frames)
         cuts = cut(recording, first, last, rate, max_seconds)

@@ -1,6 +1,7 @@
 """Waveform to units: audio loading, features, k-means, collapsing."""
 
-from slm_jax.tokenizer.audio import AudioError, load_audio, load_recording
+from slm_jax.tokenizer.audio import load_audio, load_recording
+from slm_jax.tokenizer.audio_errors import AudioError
 from slm_jax.tokenizer.centroids import import_tokenizer, read_centroids
 from slm_jax.tokenizer.encoders import ENCODERS, Encoder, make_encoder, new_encoder
 from slm_jax.tokenizer.fit import fit_tokenizer

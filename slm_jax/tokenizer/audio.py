@@ -8,17 +8,15 @@ import soundfile
 import soxr
 
 from slm_jax.corpora import VOICES, Recording
-from slm_jax.corpora.recording import ESPEAK, TFDS
-from slm_jax.errors import InputError
+from slm_jax.corpora.recording import END_ROUNDING, ESPEAK, TFDS
+from slm_jax.tokenizer.audio_errors import AudioError, blamed_on, retried
+from slm_jax.tokenizer.ogg import is_cut
 
 # A header may say 2 GiB or more when the writer streamed and did not know the length: that is no truncation.
 STREAMED_BYTES = 2**31 - 2**16
+UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's SF_COUNT_MAX: a FLAC header that says nothing of the length
 MIN_FRACTION = 0.95  # an MP3 without a length tag is estimated by its bit rate, a few percent off
-ROUNDING = 0.1  # s that the end of a part may lie behind the end of its file: transcripts round their times
-
-
-class AudioError(InputError):
-    """A recording that cannot be used; the message names the file and the reason."""
+BLOCK = 2**20  # samples: a header may promise more than memory holds
 
 
 def load_recording(recording: Recording, sample_rate: int) -> np.ndarray:
@@ -26,11 +24,16 @@ def load_recording(recording: Recording, sample_rate: int) -> np.ndarray:
 
     A path may also be `tfds:NAME/SPLIT#INDEX`, an example of a local TFDS audio data set, or `espeak:VOICE`,
     which speaks the recording's text. Raises AudioError as `load_audio` does, and for a part that does not
-    lie in its audio.
+    lie in its audio; OSError when the disk fails, three times.
     """
     path = os.fspath(recording.path)
     if recording.is_file:
         return load_audio(path, sample_rate, start=recording.start, seconds=recording.seconds)
+    with blamed_on(path):
+        return retried(lambda: _made(path, recording, sample_rate))
+
+
+def _made(path: str, recording: Recording, sample_rate: int) -> np.ndarray:
     wave_S, rate = _example(path) if path.startswith(TFDS) else _spoken(path, recording.text, sample_rate)
     first, last = _bounds(path, len(wave_S), rate, recording.start, recording.seconds)
     return _at_rate(path, wave_S[first:last], rate, sample_rate)
@@ -44,10 +47,13 @@ def load_audio(
     Channels are averaged; other rates than `sample_rate` Hz are resampled with soxr HQ. Any format libsndfile
     reads; where it can seek, nothing outside the part is decoded. Raises AudioError for a file that is
     missing, empty, truncated or not audio, that holds NaN or infinite samples, or whose name is not UTF-8,
-    and for a part that does not lie in the file.
+    for a part that does not lie in the file, and for whatever else a library has against it; OSError when
+    the disk fails, three times.
     """
-    wave_S, rate = _read(os.fspath(path), start, seconds)
-    return _at_rate(os.fspath(path), wave_S, rate, sample_rate)
+    path = os.fspath(path)
+    with blamed_on(path):
+        wave_S, rate = retried(lambda: _read(path, start, seconds))
+        return _at_rate(path, wave_S, rate, sample_rate)
 
 
 def _at_rate(path: str, wave_S: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
@@ -65,26 +71,55 @@ def _read(path: str, start: float | None, seconds: float | None) -> tuple[np.nda
         path.encode()
     except UnicodeEncodeError:
         raise AudioError(f"{path!r}: the name is not UTF-8; rename the file") from None
-    try:
-        size = os.path.getsize(path)
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
-    if size == 0:
+    if os.path.getsize(path) == 0:
         raise AudioError(f"{path}: is empty (0 bytes)")
-    whole = start is None and seconds is None
     try:
-        with soundfile.SoundFile(path) as file:
-            rate, header = file.samplerate, file.extra_info
+        return _decoded(path, start, seconds)
+    except AudioError:
+        _read_through(path)
+        return _decoded(path, start, seconds)
+
+
+def _read_through(path: str) -> None:
+    """Raises the OSError of a failing disk, which libsndfile takes for the end of the file."""
+    with open(path, "rb", buffering=0) as file:
+        while file.read(BLOCK):
+            pass
+
+
+class _Forward(soundfile.SoundFile):
+    """Read block by block without the seek after each that soundfile adds.
+
+    It fails at the end of a FLAC file of unknown length, and restarts the decoder of others.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _decoded(path: str, start: float | None, seconds: float | None) -> tuple[np.ndarray, int]:
+    try:
+        with _Forward(path) as file:
+            rate = file.samplerate
             first, last = _bounds(path, file.frames, rate, start, seconds)
             if first:
-                file.seek(first) if file.seekable() else file.read(first)
-            wave_SxC = file.read(-1 if whole else last - first, dtype="float32", always_2d=True)
+                file.seek(first)
+            blocks, samples = [np.zeros(0, np.float32)], first
+            while samples < last:
+                block_SxC = file.read(min(BLOCK, last - samples), dtype="float32", always_2d=True)
+                if not len(block_SxC):
+                    break
+                blocks.append(block_SxC[:, 0] if block_SxC.shape[1] == 1 else block_SxC.mean(axis=1))
+                samples += len(block_SxC)
+            header, is_ogg = file.extra_info, file.format == "OGG"
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:  # TypeError: headerless .raw
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise AudioError(f"{path}: truncated or not audio that libsndfile reads ({reason})") from None
-    if len(wave_SxC) < MIN_FRACTION * (last - first) or (whole and _header_reports_truncation(header)):
-        raise AudioError(f"{path}: is truncated (only {(first + len(wave_SxC)) / rate:.2f} s can be read)")
-    return (wave_SxC[:, 0] if wave_SxC.shape[1] == 1 else wave_SxC.mean(axis=1)), rate
+    whole = start is None and seconds is None
+    short = last != UNKNOWN_LENGTH and samples - first < MIN_FRACTION * (last - first)
+    if short or (whole and (is_cut(path) if is_ogg else _header_reports_truncation(header))):
+        raise AudioError(f"{path}: is truncated (only {samples / rate:.2f} s can be read)")
+    return (blocks[1] if len(blocks) == 2 else np.concatenate(blocks)), rate
 
 
 def _bounds(
@@ -95,7 +130,7 @@ def _bounds(
         return 0, samples
     length, start = samples / rate, 0.0 if start is None else start
     end = length if seconds is None else start + seconds
-    if not (0 <= start < end <= length + ROUNDING and start < length):
+    if not (0 <= start < end <= length + END_ROUNDING and start < length):
         raise AudioError(
             f"{path}: the part from {start:g} to {end:g} s does not lie in the {length:.2f} s of audio; "
             "correct start and seconds in the manifest"
@@ -121,9 +156,9 @@ def _spoken(uri: str, text: str | None, sample_rate: int) -> tuple[np.ndarray, i
 
 
 def _header_reports_truncation(header: str) -> bool:
-    """libsndfile reads a cut WAV or Ogg file without an error but leaves a note in its log."""
+    """libsndfile reads a cut WAV file without an error but leaves a note in its log."""
     sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", header, re.MULTILINE)
-    if sizes:
-        declared, found = map(int, sizes.groups())
-        return found < declared < STREAMED_BYTES
-    return "lacks an end-of-stream bit" in header and "Junk after the last page" in header
+    if not sizes:
+        return False
+    declared, found = map(int, sizes.groups())
+    return found < declared < STREAMED_BYTES

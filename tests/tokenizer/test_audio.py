@@ -1,5 +1,6 @@
 """Loading audio: what is handled, and what is refused with a reason."""
 
+import errno
 import os
 import sys
 import types
@@ -10,9 +11,10 @@ import soundfile
 
 from slm_jax.corpora import VOICES, Recording
 from slm_jax.corpora.synthesis import render
-from slm_jax.tokenizer import AudioError, load_audio, load_recording
+from slm_jax.tokenizer import AudioError, audio, audio_errors, load_audio, load_recording
 
 RATE = 16_000
+OPUS = {"a.opus": {"format": "OGG", "subtype": "OPUS"}}
 
 
 def tone(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> np.ndarray:
@@ -54,16 +56,71 @@ def test_a_header_of_unknown_length_is_not_a_truncation(tmp_path):
     assert len(load_audio(path, RATE)) == RATE
 
 
-@pytest.mark.parametrize("file", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+def flac_that_promises(path, frames: int) -> np.ndarray:
+    """Writes noise into a FLAC file whose header says `frames`, of at most 36 bits; returns the noise."""
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 10 * RATE), RATE)
+    wave_S = soundfile.read(path, dtype="float32")[0]
+    content = bytearray(path.read_bytes())
+    content[21] = content[21] & 0xF0 | frames >> 32
+    content[22:26] = (frames & 0xFFFFFFFF).to_bytes(4, "big")
+    path.write_bytes(content)
+    return wave_S
+
+
+def test_a_flac_file_of_unknown_length_is_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio, "BLOCK", 30_000)
+    path = tmp_path / "streamed.flac"
+    wave_S = flac_that_promises(path, 0)
+    np.testing.assert_array_equal(load_audio(path, RATE), wave_S)
+    np.testing.assert_array_equal(load_audio(path, RATE, start=9.0), wave_S[9 * RATE :])
+    np.testing.assert_array_equal(load_audio(path, RATE, start=2.5, seconds=3.0), wave_S[40_000:88_000])
+    with pytest.raises(AudioError, match="truncated"):
+        load_audio(path, RATE, start=8.0, seconds=5.0)
+
+
+@pytest.mark.parametrize("frames", [10 * RATE * 2, 2**34, 2**36 - 1])
+def test_a_header_that_promises_too_much_takes_no_memory(tmp_path, frames):
+    flac_that_promises(tmp_path / "a.flac", frames)
+    with pytest.raises(AudioError, match=r"a\.flac: is truncated \(only 10\.00 s"):
+        load_audio(tmp_path / "a.flac", RATE)
+
+
+@pytest.mark.parametrize("file", ["a.flac", "a.ogg", "a.opus", "a.mp3"])
+def test_blocks_join_without_a_seam(tmp_path, monkeypatch, file):
+    soundfile.write(
+        tmp_path / file, np.random.default_rng(0).normal(0, 0.1, (RATE, 2)), RATE, **OPUS.get(file, {})
+    )
+    whole = load_audio(tmp_path / file, RATE)
+    monkeypatch.setattr(audio, "BLOCK", 999)
+    np.testing.assert_allclose(load_audio(tmp_path / file, RATE), whole, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("file", ["a.wav", "a.flac", "a.ogg", "a.opus", "a.mp3"])
 @pytest.mark.parametrize("fraction", [0.02, 0.5, 0.9])
 def test_a_truncated_file_is_refused(tmp_path, file, fraction):
     path = tmp_path / file
-    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 3 * RATE), RATE)
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 3 * RATE), RATE, **OPUS.get(file, {}))
     content = path.read_bytes()
     path.write_bytes(content[: int(fraction * len(content))])
     with pytest.raises(AudioError, match="truncated") as error:
         load_audio(path, RATE)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["a.ogg", "a.opus"])
+def test_the_end_of_an_ogg_stream_is_looked_for_in_its_pages(tmp_path, file):
+    path = tmp_path / file
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 10 * RATE), RATE, **OPUS.get(file, {}))
+    content = path.read_bytes()
+    last = content.rfind(b"OggS")
+    for end in (last + 3, last + 10, last + 27, last + 60, len(content) - 1):
+        path.write_bytes(content[:end])
+        with pytest.raises(AudioError, match="is truncated"):
+            load_audio(path, RATE)
+    path.write_bytes(content[:last])  # between two pages, as a recorder leaves it that was stopped
+    assert 8 * RATE < len(load_audio(path, RATE)) < 10 * RATE
+    path.write_bytes(content + b"TAG of another program")
+    assert len(load_audio(path, RATE)) == 10 * RATE
 
 
 @pytest.mark.parametrize(
@@ -104,6 +161,75 @@ def test_nan_and_infinite_samples_are_refused(tmp_path, value):
     wave[100] = value
     soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
     with pytest.raises(AudioError, match="NaN or infinite"):
+        load_audio(tmp_path / "a.wav", RATE)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError("odd"), ZeroDivisionError("odd")])
+def test_what_a_library_has_against_a_recording_is_its_own_error(tmp_path, monkeypatch, error):
+    def resample(*_, **__):
+        raise error
+
+    monkeypatch.setattr(audio.soxr, "resample", resample)
+    soundfile.write(tmp_path / "a.wav", tone(8000), 8000)
+    with pytest.raises(AudioError, match=rf"a\.wav: cannot be used \({type(error).__name__}: odd\)"):
+        load_audio(tmp_path / "a.wav", RATE)
+
+
+def test_espeak_that_fails_is_an_error_of_its_recording(monkeypatch):
+    def render(*_):
+        raise RuntimeError("espeak-ng returned status 2")
+
+    monkeypatch.setattr("slm_jax.corpora.synthesis.render", render)
+    with pytest.raises(AudioError, match=r"espeak:us_male: cannot be used \(RuntimeError: espeak-ng"):
+        load_recording(part("espeak:us_male", text="a cat"), RATE)
+
+
+def failing(monkeypatch, error: Exception, times: int) -> list[int]:
+    """Makes the size of a file an error so often; returns the list that each attempt is put into."""
+    monkeypatch.setattr(audio_errors, "PAUSES", (0.0, 0.0))
+    size, attempts = os.path.getsize, []
+
+    def getsize(path):
+        attempts.append(1)
+        if len(attempts) <= times:
+            raise error
+        return size(path)
+
+    monkeypatch.setattr(os.path, "getsize", getsize)
+    return attempts
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])
+def test_a_disk_that_fails_is_asked_again_and_is_never_the_recordings_fault(tmp_path, monkeypatch, number):
+    soundfile.write(tmp_path / "a.wav", tone(RATE), RATE)
+    error = OSError(number, os.strerror(number))
+    attempts = failing(monkeypatch, error, 2)
+    assert len(load_audio(tmp_path / "a.wav", RATE)) == RATE and len(attempts) == 3
+    attempts = failing(monkeypatch, error, 3)
+    with pytest.raises(OSError, match=os.strerror(number)) as raised:
+        load_recording(part(tmp_path / "a.wav"), RATE)
+    assert raised.value is error and len(attempts) == 3
+
+
+def test_lack_of_memory_is_not_the_recordings_fault(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", tone(RATE), RATE)
+    failing(monkeypatch, MemoryError(), 1)
+    with pytest.raises(MemoryError):
+        load_audio(tmp_path / "a.wav", RATE)
+
+
+def test_a_disk_error_that_libsndfile_takes_for_the_end_of_the_file_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio_errors, "PAUSES", (0.0, 0.0))
+    soundfile.write(tmp_path / "a.wav", tone(RATE), RATE)
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: np.zeros((0, 1), np.float32))
+
+    def fails(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(AudioError, match="truncated"):
+        load_audio(tmp_path / "a.wav", RATE)
+    monkeypatch.setattr("builtins.open", fails)
+    with pytest.raises(OSError, match="Input/output error"):
         load_audio(tmp_path / "a.wav", RATE)
 
 
