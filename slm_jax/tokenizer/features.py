@@ -8,6 +8,7 @@ import numpy as np
 from slm_jax.corpora import Recording
 from slm_jax.errors import InputError
 from slm_jax.tokenizer.audio import load_recording
+from slm_jax.tokenizer.audio_errors import blamed_on
 from slm_jax.tokenizer.encoders import DeviceEncoder, Encoder
 from slm_jax.tokenizer.loading import load_batches, of_batch
 from slm_jax.tokenizer.speakers import for_speaker, speaker_statistics
@@ -35,8 +36,9 @@ def _features(
     encoder: Encoder, speakers: Mapping[str, Statistics], recording: Recording
 ) -> np.ndarray | InputError:
     try:
-        encoder = for_speaker(encoder, speakers.get(recording.speaker))
-        return encoder(load_recording(recording, encoder.sample_rate))
+        with blamed_on(recording.path):
+            encoder = for_speaker(encoder, speakers.get(recording.speaker))
+            return encoder(load_recording(recording, encoder.sample_rate))
     except InputError as error:
         return error
 

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from slm_jax.corpora import Recording
+from slm_jax.corpora.recording import UNKNOWN_SPEAKER
 from slm_jax.errors import InputError
 from slm_jax.progress import progress
 from slm_jax.tokenizer.audio import load_recording
+from slm_jax.tokenizer.audio_errors import blamed_on
 from slm_jax.tokenizer.encoders import Encoder
 from slm_jax.tokenizer.spectrum import MelEncoder, Statistics
 from slm_jax.tokenizer.workers import parallel_map
@@ -33,8 +35,9 @@ def speaker_statistics(
     """Mean and deviation of the features of each speaker; empty for an encoder that needs none.
 
     They are taken over the frames of eight of the speaker's recordings, the first by a hash of their ids: so
-    they depend on the recordings alone, not on their order or the workers. Recordings that cannot be used
-    are passed over; a speaker without any other is left out, and the encoder then refuses their recordings.
+    they depend on which recordings are given, not on their order or the workers. The units of a recording
+    depend on them too: from another list of the speaker's recordings come other units. Recordings that
+    cannot be used are passed over. Left out are the unknown speaker, who is many, and those without any.
     """
     if not getattr(encoder, "needs_speaker", False):
         return {}
@@ -48,13 +51,15 @@ def speaker_statistics(
 
 
 def for_speaker(encoder: Encoder, statistics: Statistics | None) -> Encoder:
-    """`encoder` for a speaker's recordings; None: there are no statistics, or it needs none."""
-    return encoder if statistics is None else encoder.for_speaker(statistics)
+    """`encoder` for a speaker's recordings; None: each is normalized by its own statistics alone."""
+    return encoder.for_speaker(statistics) if getattr(encoder, "needs_speaker", False) else encoder
 
 
 def _samples(recordings: Iterable[Recording]) -> dict[str, list[Recording]]:
     samples: dict[str, list[Recording]] = {}
     for recording in recordings:
+        if recording.speaker == UNKNOWN_SPEAKER:
+            continue
         sample = samples.setdefault(recording.speaker, [])
         sample.append(recording)
         if len(sample) > RECORDINGS_PER_SPEAKER:
@@ -68,7 +73,8 @@ def _order(recording: Recording) -> tuple[bytes, str]:
 
 def _sums(encoder: MelEncoder, recording: Recording) -> _Sums | None:
     try:
-        features_TxD = encoder.unnormalized(load_recording(recording, encoder.sample_rate))
+        with blamed_on(recording.path):
+            features_TxD = encoder.unnormalized(load_recording(recording, encoder.sample_rate))
     except InputError:
         return None
     features_TxD = features_TxD.astype(np.float64)

@@ -41,7 +41,8 @@ class MelEncoder:
     divides by its standard deviation; "speaker_mean" and "speaker_variance" take these over the recordings of
     the speaker (`speakers.speaker_statistics`). All take away some of the voice and the channel. Those
     of the recording make every frame depend on all of it: the two candidates of a minimal pair then differ
-    also where they agree. Those of the speaker do not.
+    also where they agree. Those of the speaker do not, but are those of the list of recordings that is
+    encoded: the same tokenizer gives a recording other units in another list.
     """
 
     sample_rate: int = 16_000
@@ -96,10 +97,13 @@ class MelEncoder:
     def __getstate__(self) -> dict:
         return self.__dict__ | {"_mel_FxM": self._mel_FxM}
 
-    def for_speaker(self, statistics: Statistics) -> Self:
-        """This encoder for recordings of one speaker."""
+    def for_speaker(self, statistics: Statistics | None) -> Self:
+        """This encoder for recordings of one speaker; None: it normalizes each by its own statistics."""
         bound = copy.copy(self)  # with the mel filters, which take a while to make
-        object.__setattr__(bound, "_speaker", statistics)
+        if statistics is None:
+            object.__setattr__(bound, "normalization", self.normalization.removeprefix("speaker_"))
+        else:
+            object.__setattr__(bound, "_speaker", statistics)
         return bound
 
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
@@ -116,7 +120,7 @@ class MelEncoder:
             if self._speaker is None:
                 raise InputError(
                     f"{self.name}: normalization {self.normalization!r} needs the statistics of the speaker, "
-                    "and there are none; give recordings with their speakers, or take 'mean' or 'variance'"
+                    "which are those of a list of recordings; encode the list, or take 'mean' or 'variance'"
                 )
             statistics = self._speaker
         features_TxD = features_TxD - statistics.mean_D

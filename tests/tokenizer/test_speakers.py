@@ -1,5 +1,6 @@
 """Speaker-level normalization: statistics over a speaker's recordings, and what they take away."""
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -8,7 +9,7 @@ import soundfile
 
 from slm_jax.corpora import Recording
 from slm_jax.errors import InputError
-from slm_jax.tokenizer import MFCC, LogMel
+from slm_jax.tokenizer import MFCC, AudioError, LogMel, features
 from slm_jax.tokenizer.speakers import RECORDINGS_PER_SPEAKER, for_speaker, speaker_statistics
 
 RATE = 16_000
@@ -88,13 +89,17 @@ def test_other_encoders_need_no_first_pass(tmp_path):
     assert speaker_statistics(missing, MFCC(normalization="variance")) == {}
 
 
-def test_a_speaker_without_statistics_is_refused(recordings, tmp_path):
-    encoder = MFCC(normalization="speaker_mean")
-    missing = [Recording("a", tmp_path / "missing.wav", "one", "test")]
-    speakers = speaker_statistics(missing, encoder, workers=1)
-    assert speakers == {}
-    with pytest.raises(InputError, match="mfcc: normalization 'speaker_mean' needs the statistics"):
-        recording_features(recordings[0], encoder, speakers)
+def test_the_unknown_speaker_is_many_and_each_recording_is_normalized_by_itself(recordings, tmp_path):
+    missing = Recording("a", tmp_path / "missing.wav", "one", "test")
+    unknown = [dataclasses.replace(recording, speaker="unknown") for recording in recordings]
+    for kind in ("mean", "variance"):
+        encoder = MFCC(normalization=f"speaker_{kind}")
+        speakers = speaker_statistics([missing, *unknown], encoder, workers=1)
+        assert speakers == {}
+        alone = MFCC(normalization=kind)(soundfile.read(recordings[0].path, dtype="float32")[0])
+        np.testing.assert_array_equal(recording_features(unknown[0], encoder, speakers), alone)
+        (found,) = features.recording_features(encoder, [unknown[0]], workers=1)
+        np.testing.assert_array_equal(found, alone)
 
 
 def test_speakers_filters_are_taken_away(recordings):
@@ -120,3 +125,17 @@ def test_an_encoder_for_a_speaker_is_the_same_encoder_in_every_process(recording
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(bound))(wave_S), bound(wave_S))
     with pytest.raises(InputError, match="needs the statistics"):
         encoder(wave_S)
+
+
+def test_an_encoder_that_fails_is_an_error_of_the_recording_alone(recordings):
+    class Odd(MFCC):
+        def coefficients(self, wave_S):
+            raise ZeroDivisionError("odd")
+
+    good, bad = MFCC(normalization="speaker_mean"), Odd(normalization="speaker_mean")
+    assert speaker_statistics(recordings[:1], bad, workers=1) == {}
+    (found,) = features.recording_features(bad, recordings[:1], workers=1)
+    assert isinstance(found, AudioError) and f"{recordings[0].path}: cannot be used (ZeroDivision" in str(
+        found
+    )
+    assert speaker_statistics(recordings[:1], good, workers=1).keys() == {"low"}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import soundfile
 
 from slm_jax.corpora.adapters.layout import expect, files, folders
-from slm_jax.corpora.recording import Recording, as_text
+from slm_jax.corpora.recording import UNKNOWN_SPEAKER, Recording, as_text
 from slm_jax.corpora.segments import UNREADABLE, parts_between
 from slm_jax.errors import InputError
 
@@ -96,7 +96,7 @@ def _parts(
 def _alignment(path: pathlib.Path) -> tuple[list[Sentence], str]:
     """The aligned sentences in the order of time, and the reader; none and "unknown" without a file."""
     if not path.exists():
-        return [], "unknown"
+        return [], UNKNOWN_SPEAKER
     try:
         tree = ElementTree.parse(path)
     except ElementTree.ParseError as error:
@@ -110,4 +110,4 @@ def _alignment(path: pathlib.Path) -> tuple[list[Sentence], str]:
         if starts:
             sentences.append(Sentence(min(starts), " ".join(filter(None, words))))
     readers = [prop.get("value") for prop in tree.iter("prop") if prop.get("key") == "reader.name"]
-    return sorted(sentences), (readers[0] if readers else None) or "unknown"
+    return sorted(sentences), (readers[0] if readers else None) or UNKNOWN_SPEAKER

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator
 
 from slm_jax.corpora.adapters.layout import expect, files, folders
-from slm_jax.corpora.recording import Recording
+from slm_jax.corpora.recording import UNKNOWN_SPEAKER, Recording
 from slm_jax.errors import InputError
 from slm_jax.files import stream_lines
 
@@ -48,7 +48,7 @@ def _sessions(folder: pathlib.Path, cut: bool) -> Iterator[Recording]:
     for year in folders(folder):
         for path in files(year, ".ogg"):
             parent = path.stem.rpartition("_")[0] if cut else None
-            yield Recording(path.stem, path, speaker="unknown", source="voxpopuli", parent=parent)
+            yield Recording(path.stem, path, speaker=UNKNOWN_SPEAKER, source="voxpopuli", parent=parent)
 
 
 def _transcribed(folder: pathlib.Path) -> Iterator[Recording]:
@@ -70,7 +70,7 @@ def _transcribed(folder: pathlib.Path) -> Iterator[Recording]:
             yield Recording(
                 id=row["id"],
                 path=folder / row["id"][:4] / f"{row['id']}.ogg",
-                speaker=row["speaker_id"] or "unknown",
+                speaker=row["speaker_id"] or UNKNOWN_SPEAKER,
                 source="voxpopuli",
                 split=split,
                 text=row["normalized_text"] or row.get("raw_text") or None,
