@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 
@@ -15,11 +16,12 @@ from slm_jax.errors import InputError
 def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary path beside `path` that takes its name only when the block succeeds.
 
-    The block may make a file or a folder there. A process killed inside it leaves `path` as it was.
+    The block may make a file or a folder there. A process killed inside it leaves `path` as it was. No two
+    writers, on whatever machines, threads or tries, have the same temporary path.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
         os.replace(temporary, path)
