@@ -15,6 +15,7 @@ from slm_jax.files import stream_jsonl, stream_lines
 WORDS_PER_PASSAGE = 60  # about 20 s of speech
 WORDS_PER_STORY = 500  # about 3 minutes
 END_OF_TEXT = "<|endoftext|>"
+NUMBERS = ("id", "pairID")  # keys that may have a number for a name
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)([\"'”’)]*) (?=[\"'“‘(]?[A-Z])"
 )
@@ -66,13 +67,14 @@ def _rows(path: pathlib.Path, voices: Sequence[str]) -> Iterator[Utterance]:
         where = f"{path}, line {number}"
         if "sentence_good" in row:
             good, bad = (_text(row, key, where) for key in ("sentence_good", "sentence_bad"))
-            yield from candidates(
-                path.stem, row.get("UID", path.stem), row.get("pairID", str(index)), good, bad, voices
-            )
+            phenomenon, item = _name(row, "UID", where, path.stem), _name(row, "pairID", where, str(index))
+            yield from candidates(path.stem, phenomenon, item, good, bad, voices)
         else:
             text = _text(row, "text", where)
-            fields = {key: value for key, value in row.items() if key not in ("id", "text")}
-            yield _passage(str(row.get("id", f"{path.stem}-{index:06d}")), text, path.stem, voices, fields)
+            id = _name(row, "id", where, f"{path.stem}-{index:06d}")
+            names = {key: _name(row, key, where) for key in ("source", "split") if key in row}
+            fields = {key: value for key, value in row.items() if key not in ("id", "text")} | names
+            yield _passage(id, text, path.stem, voices, fields)
 
 
 def _text(row: dict, key: str, where: str) -> str:
@@ -82,6 +84,16 @@ def _text(row: dict, key: str, where: str) -> str:
             f'{where}: no text under "{key}"; give each row "text", or "sentence_good" and "sentence_bad"'
         )
     return text
+
+
+def _name(row: dict, key: str, where: str, default: str = "") -> str:
+    """A text; for what numbers things also a whole number."""
+    value = row.get(key, default)
+    if key in NUMBERS and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value:
+        raise InputError(f'{where}: "{key}" is {value!r}; write a non-empty string or leave it out')
+    return value
 
 
 def _passage(id: str, text: str, source: str, voices: Sequence[str], fields: dict) -> Utterance:

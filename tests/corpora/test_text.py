@@ -50,6 +50,14 @@ def test_rows_with_text_keep_their_fields(tmp_path):
     assert second.id == "t-000001"
 
 
+def test_rows_may_be_numbered(tmp_path):
+    write_jsonl(tmp_path / "t.jsonl", [{"text": "Hello.", "id": 7}])
+    assert read_text(tmp_path / "t.jsonl")[0].id == "7"
+    pair = {"sentence_good": "She sees herself.", "sentence_bad": "She sees himself.", "pairID": 12}
+    write_jsonl(tmp_path / "p.jsonl", [pair])
+    assert read_text(tmp_path / "p.jsonl")[0].fields["group"] == "p-12"
+
+
 def test_blimp_pairs_are_spoken_in_every_voice(tmp_path):
     rows = [
         {
@@ -133,6 +141,14 @@ def test_an_unknown_voice_is_refused_before_anything_is_read(tmp_path):
         ("t.jsonl", "", "t.jsonl: no text in the file"),
         ("t.jsonl", '{"text": "a"}\n{"words": "b"}', 't.jsonl, line 2: no text under "text"'),
         ("t.jsonl", '{"text": ""}', 't.jsonl, line 1: no text under "text"'),
+        ("t.jsonl", '{"text": "a"}\n{"text": "a", "split": 3}', 't.jsonl, line 2: "split" is 3; write a'),
+        ("t.jsonl", '{"text": "a", "source": 7}', 't.jsonl, line 1: "source" is 7; write a'),
+        ("t.jsonl", '{"text": "a", "id": null}', 't.jsonl, line 1: "id" is None; write a'),
+        (
+            "t.jsonl",
+            '{"sentence_good": "a", "sentence_bad": "b", "UID": 4}',
+            't.jsonl, line 1: "UID" is 4; write a',
+        ),
         ("t.jsonl", '{"sentence_good": "a"}', 't.jsonl, line 1: no text under "sentence_bad"'),
         ("t.txt", b"\xff\xfe\xff", "t.txt, line 1: not UTF-8 text"),
     ],
