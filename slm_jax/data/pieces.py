@@ -10,7 +10,7 @@ import numpy as np
 
 from slm_jax.data.describe import open_dataset
 from slm_jax.data.receipts import ShardReceipt
-from slm_jax.data.schema import RUNS
+from slm_jax.data.schema import MAX_RUN, RUNS
 from slm_jax.data.shards import check_absent, shard_paths, write_metadata, write_shard
 from slm_jax.data.unit_dataset import UnitDataset
 from slm_jax.errors import InputError
@@ -70,7 +70,8 @@ def encode_pieces(
     """Writes the dataset of the pieces of a unit or pairs dataset: the same splits, records and other fields.
 
     Where the frames of each unit were kept, they are summed up to those of each piece.
-    Raises InputError when the units are not those the pieces were trained on, or `out_dir` is there already.
+    Raises InputError when the units are not those the pieces were trained on, when a piece lasts more than
+    MAX_RUN frames, or when `out_dir` is there already.
     """
     dataset, pieces = open_dataset(dataset_dir), PieceTokenizer.load(tokenizer_dir)
     if dataset.tokenizer_fingerprint != fingerprint(pieces.units):
@@ -101,7 +102,13 @@ def _encode(pieces: PieceTokenizer, row: dict) -> dict:
     if RUNS not in row:
         return row | {"units": pieces_M}
     starts_M = np.cumsum(pieces.lengths_P[pieces_M]) - pieces.lengths_P[pieces_M]
-    return row | {"units": pieces_M, RUNS: np.add.reduceat(row[RUNS], starts_M, dtype=np.uint16)}
+    runs_M = np.add.reduceat(row[RUNS], starts_M, dtype=np.int64)
+    if runs_M.max() > MAX_RUN:
+        raise InputError(
+            f"record {row['id']!r}: one piece lasts {runs_M.max()} frames, more than the {MAX_RUN} that a "
+            "dataset with durations can hold; encode the units without durations, or the recording in parts"
+        )
+    return row | {"units": pieces_M, RUNS: runs_M.astype(np.uint16)}
 
 
 def _decode(pieces: PieceTokenizer, row: dict) -> dict:

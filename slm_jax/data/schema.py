@@ -10,6 +10,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 UNITS = "units"
 PAIRS = "pairs"
 RUNS = "runs"
+MAX_RUN = np.iinfo(np.uint16).max  # frames of one unit
 PAIR_FIELDS = ("group", "phenomenon", "voice", "correct")
 
 

@@ -138,3 +138,18 @@ def test_the_wrong_folder_is_named(tmp_path, unit_dir, pieces_dir):
 def test_arguments_out_of_range_are_named(unit_dir, arguments, message):
     with pytest.raises(InputError, match=message):
         fit_pieces(UnitDataset(unit_dir), **arguments)
+
+
+def test_a_piece_that_lasts_too_long_to_be_counted_names_its_record(tmp_path, tokenizer_dir, examples):
+    for rows in examples.values():
+        for row in rows:
+            row["runs"] = np.full(len(row["units"]), 40_000, np.uint16)
+    write_dataset(
+        tmp_path / "long", examples, name="x", kind="units", tokenizer_dir=tokenizer_dir, durations=True
+    )
+    fit_pieces(UnitDataset(tmp_path / "long"), vocabulary=VOCABULARY).save(tmp_path / "pieces")
+    with pytest.raises(
+        InputError, match=r"record '.+': one piece lasts (8|12|16)0000 frames, more than the 65535"
+    ):
+        encode_pieces(tmp_path / "long", tmp_path / "pieces", tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists()
