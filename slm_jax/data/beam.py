@@ -4,6 +4,7 @@ Apache Beam is an extra of the package and imported by nothing else.
 """
 
 import contextlib
+import io
 import os
 import pathlib
 import threading
@@ -19,12 +20,28 @@ from slm_jax.tokenizer import Tokenizer
 try:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.runner import create_runner
 except ImportError:
     raise InputError("a runner needs Apache Beam: pip install slm_jax[beam]") from None
 
 SECONDS_BETWEEN_LOOKS = 2.0
 # Beam's name for it first tries to download another runner; this is the one it has with it.
 RUNNERS = {"DirectRunner": "apache_beam.runners.portability.fn_api_runner.FnApiRunner"}
+
+
+def check_runner(runner: str, options: Sequence[str]) -> None:
+    """Raises InputError for a runner that Beam does not have, and for options that it cannot read."""
+    try:
+        create_runner(RUNNERS.get(runner, runner))
+    except Exception as error:  # ValueError for a name; for a path or an extra whatever its import raises
+        raise InputError(f"runner {runner!r}: Beam cannot use it ({error}); check its name") from None
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            PipelineOptions(list(options)).get_all_options()
+    except SystemExit:  # of argparse, behind a page of usage
+        reason = said.getvalue().rstrip().rpartition("error: ")[2]
+        raise InputError(f"runner options: {reason}; give them as Beam's documentation says") from None
 
 
 def run_on_beam(

@@ -1,6 +1,7 @@
 """The plan of an encoding: recordings streamed once to disk, counted, and dealt out to shards by hash.
 
-Of every recording 8 bytes stay in memory: enough to find an id that occurs twice.
+Of every recording 8 bytes stay in memory: enough to find an id that occurs twice. On the disk they are sorted
+by the first bits of their positions, so that dealing writes few long pieces to each shard's list.
 """
 
 import array
@@ -18,50 +19,61 @@ import numpy as np
 
 from slm_jax.corpora import Recording, split_of
 from slm_jax.data import schema
-from slm_jax.data.encode_shard import ShardJob, recording_of
+from slm_jax.data.encode_shard import ShardJob, is_of_a_pair, recording_of
 from slm_jax.data.shards import check_name, named_write_errors, shard_paths
 from slm_jax.errors import InputError
+from slm_jax.progress import progress
 
 PAIRS_SPLIT = "test"
-BUFFERED_LINES = 10_000  # held before they are appended to the lists of their shards
+SPOOL_BITS = 6  # of a position decide the file: 64 open files, which any system allows
+BUFFERED_BYTES = 2**27  # held before they are appended to the lists of their shards
 
 
 @dataclasses.dataclass
 class Spool:
-    """All recordings in a nameless file, which vanishes with the process, and what is known of them.
+    """All recordings in nameless files, which vanish with the process, and what is known of them.
 
-    A line is split, position (the hash that decides the shard and the order in it) and recording.
+    A line is split, position (the hash that decides the shard and the order in it) and recording. Each file
+    has an equal share of all positions, in order.
     """
 
-    file: IO[str]
+    files: list[IO[str]]
     kind: str
     counts: dict[str, int]
     digest: str  # of the set of recordings, whatever their order
 
     def recordings(self) -> Iterator[Recording]:
-        """The recordings as they came, with their splits."""
+        """The recordings with their splits, in no order to rely on."""
         return (recording_of(row) for _, _, row in self.lines())
 
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Split, position (16 hexadecimal digits) and JSON of every recording."""
-        self.file.seek(0)
-        for line in self.file:
-            split, position, row = line.rstrip("\n").split(" ", 2)
-            yield split, position, row
+        for file in self.files:
+            file.seek(0)
+            for line in file:
+                split, position, row = line.rstrip("\n").split(" ", 2)
+                yield split, position, row
+
+    def close(self) -> None:
+        for file in self.files:
+            file.close()
 
 
 def spool_recordings(recordings: Iterable[Recording], folder: pathlib.Path) -> Spool:
-    """Streams recordings to a nameless file in `folder`; raises InputError for a bad one."""
+    """Streams recordings to nameless files in `folder`; raises InputError for a bad one."""
     with named_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = tempfile.TemporaryFile("w+", dir=folder, encoding="ascii")  # noqa: SIM115 (the spool's)
+        files = [
+            tempfile.TemporaryFile("w+", dir=folder, encoding="ascii")  # noqa: SIM115 (the spool's)
+            for _ in range(2**SPOOL_BITS)
+        ]
     kind, counts, rows_digest, ids = None, collections.Counter(), 0, array.array("Q")
-    for recording in recordings:
-        kind = kind or (schema.PAIRS if _is_of_a_pair(recording) else schema.UNITS)
+    for recording in progress(recordings, desc="recordings", unit="recording"):
+        kind = kind or (schema.PAIRS if is_of_a_pair(recording) else schema.UNITS)
         _check_kind(recording, kind)
         split = recording.split or (PAIRS_SPLIT if kind == schema.PAIRS else split_of(recording))
         if split not in counts:
-            check_name(split, "split")
+            check_name(split, f"recording {recording.id!r}: its split")
         counts[split] += 1
         rows_digest += int.from_bytes(hashlib.sha256(_identity(recording)).digest())
         ids.append(_hash(recording.id))
@@ -69,60 +81,68 @@ def spool_recordings(recordings: Iterable[Recording], folder: pathlib.Path) -> S
         place = _hash(recording.fields["group"]) if kind == schema.PAIRS else ids[-1]
         row = vars(recording) | {"path": _location(recording), "split": split}
         with named_write_errors(folder):
-            file.write(f"{split} {place:016x} {json.dumps(row)}\n")
+            files[place >> 64 - SPOOL_BITS].write(f"{split} {place:016x} {json.dumps(row)}\n")
     if kind is None:
         raise InputError("there are no recordings to encode; give a manifest or a folder of audio")
     with named_write_errors(folder):
-        file.flush()
-    spool = Spool(file, kind, dict(sorted(counts.items())), f"{rows_digest % 2**256:064x}")
+        for file in files:
+            file.flush()
+    spool = Spool(files, kind, dict(sorted(counts.items())), f"{rows_digest % 2**256:064x}")
     _check_unique(spool, ids)
     return spool
 
 
-def shard_jobs(dataset: pathlib.Path, name: str, counts: dict[str, int]) -> Iterator[ShardJob]:
-    """The jobs of all shards, in order; `counts` are the shards of every split."""
-    for split, shards in counts.items():
-        for path in shard_paths(dataset, name, split, shards):
-            yield ShardJob(split, path)
+def deal(
+    spool: Spool, dataset: pathlib.Path, name: str, shards: dict[str, int]
+) -> tuple[list[ShardJob], list[ShardJob]]:
+    """Writes the lists of recordings of the shards that are not yet written; `shards` are those of a split.
 
-
-def deal(spool: Spool, jobs: Iterable[ShardJob], shards: dict[str, int]) -> int:
-    """Writes the lists of recordings of the shards that are not yet written; returns their recordings.
-
-    A shard holds the recordings whose positions lie in its share of all positions, so shards are about equal
-    and every one is a fair sample of the corpus.
+    Returns the jobs of all shards, in order, and of those to write. A shard holds the recordings whose
+    positions lie in its share of all positions, so shards are about equal and every one is a fair sample of
+    the corpus.
     """
-    lists: dict[str, list[pathlib.Path | None]] = collections.defaultdict(list)
-    for job in jobs:
-        job.listing.unlink(missing_ok=True)
-        lists[job.split].append(None if job.is_written() else job.listing)
-    dealt, waiting = 0, collections.defaultdict(list)
-    for split, position, row in spool.lines():
-        path = lists[split][int(position, 16) * shards[split] >> 64]
-        if path is None:
+    jobs, first = [], {}
+    for split, count in shards.items():
+        first[split] = len(jobs)
+        jobs += [ShardJob(split, path, 0) for path in shard_paths(dataset, name, split, count)]
+    is_written, records = [job.is_written() for job in jobs], [0] * len(jobs)
+    waiting, size = collections.defaultdict(list), 0
+    total = sum(spool.counts.values())
+    for split, position, row in progress(spool.lines(), total=total, desc="lists", unit="recording"):
+        index = first[split] + (int(position, 16) * shards[split] >> 64)
+        records[index] += 1
+        if is_written[index]:
             continue
-        waiting[path].append(f"{position} {row}\n")
-        dealt += 1
-        if dealt % BUFFERED_LINES == 0:
+        waiting[jobs[index]].append(f"{position} {row}\n")
+        size += len(position) + len(row) + 2
+        if size > BUFFERED_BYTES:
             _append(waiting)
+            size = 0
     _append(waiting)
-    return dealt
+    for job, done in zip(jobs, is_written, strict=True):
+        if not done:
+            with named_write_errors(job.listing):
+                _unfinished(job).touch()  # no recording may have its position in this shard's share
+                os.replace(_unfinished(job), job.listing)
+    jobs = [dataclasses.replace(job, records=count) for job, count in zip(jobs, records, strict=True)]
+    return jobs, [job for job, done in zip(jobs, is_written, strict=True) if not done]
 
 
-def _append(waiting: dict[pathlib.Path, list[str]]) -> None:
-    for path, lines in waiting.items():
+def _append(waiting: dict[ShardJob, list[str]]) -> None:
+    for job, lines in waiting.items():
+        path = _unfinished(job)
         with named_write_errors(path), path.open("a", encoding="ascii") as file:
             file.writelines(lines)
     waiting.clear()
 
 
-def _is_of_a_pair(recording: Recording) -> bool:
-    return any(field in recording.fields for field in schema.PAIR_FIELDS)
+def _unfinished(job: ShardJob) -> pathlib.Path:
+    return job.listing.with_name(f".{job.listing.name}.tmp")
 
 
 def _check_kind(recording: Recording, kind: str) -> None:
     if kind == schema.UNITS:
-        if _is_of_a_pair(recording):
+        if is_of_a_pair(recording):
             raise InputError(
                 f"recording {recording.id!r}: belongs to a minimal pair, but those before it do not; give "
                 "plain recordings and minimal pairs in manifests of their own"
@@ -132,8 +152,10 @@ def _check_kind(recording: Recording, kind: str) -> None:
         value = recording.fields.get(field)
         if not isinstance(value, bool if field == "correct" else str):
             raise InputError(
-                f"recording {recording.id!r}: field {field!r} is missing or has the wrong type "
-                f"({value!r}); every recording of minimal pairs needs {', '.join(schema.PAIR_FIELDS)}"
+                f"recording {recording.id!r}: field {field!r} is missing or has the wrong type ({value!r}); "
+                f"recordings with group and correct are minimal pairs, each with "
+                f"{', '.join(schema.PAIR_FIELDS)}: add what is missing, or rename fields that mean something "
+                "else"
             )
 
 

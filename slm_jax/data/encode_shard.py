@@ -2,31 +2,35 @@
 
 import collections
 import dataclasses
+import functools
 import json
 import pathlib
+from importlib import metadata
 
 import numpy as np
 
 from slm_jax.corpora import Recording
 from slm_jax.data import schema
-from slm_jax.data.encode_units import encode_each
+from slm_jax.data.encode_units import encode_each, resumable_read_errors
 from slm_jax.data.receipts import read_receipt, write_receipt
+from slm_jax.data.schema import MAX_RUN
 from slm_jax.data.shards import write_shard
 from slm_jax.data.speaker_table import read_speakers
-from slm_jax.errors import InputError
+from slm_jax.errors import InputError, WorkError
 from slm_jax.tokenizer import Tokenizer
+from slm_jax.tokenizer.tokenizer import LIBRARIES
 from slm_jax.tokenizer.units import collapse
 
 SPEAKERS = "speakers.safetensors"
-MAX_RUN = np.iinfo(np.uint16).max
 
 
 @dataclasses.dataclass(frozen=True)
 class ShardJob:
-    """One shard to write in OUT.partial/dataset; beside it its list of recordings and its receipt."""
+    """A shard to write in OUT.partial/dataset; beside it its list of `records` recordings and its receipt."""
 
     split: str
     path: pathlib.Path
+    records: int
 
     @property
     def listing(self) -> pathlib.Path:
@@ -47,16 +51,28 @@ class ShardJob:
         return self.path.stat().st_size == read_receipt(self.receipt)[0].bytes
 
     def recordings(self) -> list[Recording]:
-        """In the order of their records: by position, then pair and voice, then id."""
-        if not self.listing.exists():  # no recording has its position in this shard's share
-            return []
+        """In the order of their records: by position, then pair and voice, then id.
+
+        Raises WorkError when the list is not the one that was written.
+        """
         rows = []
-        with self.listing.open(encoding="ascii") as file:
-            for line in file:
-                position, row = line.split(" ", 1)
-                recording = recording_of(row)
-                rows.append((position, _bundle(recording), recording.id, recording))
+        if self.listing.is_file():
+            with self.listing.open(encoding="ascii") as file:
+                for line in file:
+                    position, row = line.split(" ", 1)
+                    recording = recording_of(row)
+                    rows.append((position, _bundle(recording), recording.id, recording))
+        if len(rows) != self.records or not self.listing.is_file():
+            raise WorkError(
+                f"{self.listing}: has {len(rows)} of the {self.records} recordings that were written to it; "
+                "leave that folder to its run, and run the same command again, it continues where it stopped"
+            )
         return [recording for *_, recording in sorted(rows, key=lambda row: row[:-1])]
+
+
+def is_of_a_pair(recording: Recording) -> bool:
+    """Whether it is a candidate of a minimal pair; one of the two fields alone may mean anything."""
+    return "group" in recording.fields and "correct" in recording.fields
 
 
 def recording_of(row: str) -> Recording:
@@ -68,15 +84,17 @@ def recording_of(row: str) -> Recording:
 def encode_shard(tokenizer: Tokenizer, job: ShardJob, *, kind: str, durations: bool) -> int:
     """Writes one shard and its receipt; returns how many recordings it was made of.
 
-    The bytes depend on the tokenizer and the recordings alone. Raises InputError when the disk is full.
+    The bytes depend on the tokenizer and the recordings alone. Raises InputError when the disk is full, and
+    WorkError, with nothing written, when the list is not whole or reading fails for a reason that may pass.
     """
     recordings = job.recordings()
     bundles: dict[tuple, dict[str, dict | InputError]] = collections.defaultdict(dict)
-    for recording, seconds, units_T in encode_each(tokenizer, recordings, read_speakers(job.speakers)):
-        result = units_T
-        if not isinstance(units_T, InputError):
-            result = _example(tokenizer, kind, durations, recording, seconds, units_T)
-        bundles[_bundle(recording)][recording.id] = result
+    with resumable_read_errors():
+        for recording, seconds, units_T in encode_each(tokenizer, recordings, read_speakers(job.speakers)):
+            result = units_T
+            if not isinstance(units_T, InputError):
+                result = _example(tokenizer, kind, durations, recording, seconds, units_T)
+            bundles[_bundle(recording)][recording.id] = result
     examples, skipped = [], []
     for bundle in bundles.values():
         problems = {id: str(result) for id, result in bundle.items() if isinstance(result, InputError)}
@@ -86,13 +104,18 @@ def encode_shard(tokenizer: Tokenizer, job: ShardJob, *, kind: str, durations: b
         reason = f"candidate {next(iter(problems))!r} of the same pair could not be encoded"
         skipped.extend({"id": id, "split": job.split, "reason": problems.get(id, reason)} for id in bundle)
     receipt = write_shard(job.path, examples, kind=kind, k=tokenizer.k, durations=durations)
-    write_receipt(job.receipt, receipt, skipped)
+    write_receipt(job.receipt, dataclasses.replace(receipt, libraries=_libraries()), skipped)
     return len(recordings)
+
+
+@functools.cache
+def _libraries() -> dict[str, str]:
+    return {library: metadata.version(library) for library in ("slm_jax", *LIBRARIES)}
 
 
 def _bundle(recording: Recording) -> tuple[str, ...]:
     """What stays or falls together: the candidates of a minimal pair in one voice, or a recording alone."""
-    if "group" in recording.fields:
+    if is_of_a_pair(recording):
         return recording.fields["group"], recording.fields["voice"]
     return (recording.id,)
 

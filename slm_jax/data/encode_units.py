@@ -1,13 +1,14 @@
 """Recordings to the unit of every frame: one by one on a core, or in batches on accelerators."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from slm_jax.corpora import Recording
-from slm_jax.errors import InputError
+from slm_jax.errors import InputError, WorkError
 from slm_jax.tokenizer import Tokenizer
 from slm_jax.tokenizer.loading import Loaded, load, load_batches, of_batch
 from slm_jax.tokenizer.speakers import for_speaker
@@ -42,6 +43,18 @@ def encode_each(
             computing = waiting
         if computing:
             yield from computing.result()
+
+
+@contextlib.contextmanager
+def resumable_read_errors() -> Iterator[None]:
+    """Makes an OSError a WorkError: what a file system does now says nothing of the recording itself."""
+    try:
+        yield
+    except OSError as error:
+        raise WorkError(
+            f"a recording could not be read ({error}); when the file system is well, run the same command "
+            "again, it continues where it stopped"
+        ) from error
 
 
 def _encode_batch(tokenizer: Tokenizer, batch: list[Loaded]) -> list[Encoded]:

@@ -13,7 +13,8 @@ from slm_jax.files import atomic_path
 @dataclasses.dataclass
 class ShardReceipt:
     """`lengths` of its R records (int32_R), how often its K units occur (int64_K), and the totals; `sources`
-    has those of each source: records, units and seconds.
+    has those of each source: records, units and seconds; `libraries` the versions that made the units, if
+    known.
     """
 
     file: str
@@ -23,6 +24,7 @@ class ShardReceipt:
     sources: dict[str, list[float]]
     lengths: np.ndarray
     unit_counts: np.ndarray
+    libraries: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def write_receipt(path: str | os.PathLike, receipt: ShardReceipt, skipped: list[dict]) -> None:

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import errno
 import operator
 import os
 import pathlib
@@ -25,6 +26,8 @@ VERSION = "1.0.0"
 # One record a group, so that a random read decompresses nothing but the record it wants.
 WRITER_OPTIONS = "group_size:1,max_parallelism:1"
 CHECKSUMS = "checksums.json"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 INDEX = "index.safetensors"  # per split: the length of every record, and how often every unit occurs
 
 
@@ -57,14 +60,19 @@ def check_absent(out_dir: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def named_write_errors(path: pathlib.Path) -> Iterator[None]:
-    """Turns a full disk or a forbidden folder into an InputError naming `path`."""
+    """Turns a full disk, a forbidden folder and the like into an InputError naming `path` and the fix."""
     try:
         yield
     except (OSError, RuntimeError) as error:  # array_record reports a failed write as a RuntimeError
-        raise InputError(
-            f"{path}: could not be written ({str(error).splitlines()[0]}); make room and run the same "
-            "command again, it continues where it stopped"
-        ) from error
+        again = "run the same command again, it continues where it stopped"
+        number = getattr(error, "errno", None)
+        if number in NO_PLACE:
+            fix = "choose a folder that exists or can be made, and that you may write"
+        elif number in NO_ROOM or number is None:
+            fix = f"make room and {again}"
+        else:
+            fix = again
+        raise InputError(f"{path}: could not be written ({str(error).splitlines()[0]}); {fix}") from error
 
 
 def write_shard(
@@ -111,13 +119,14 @@ def write_metadata(
     """Makes a folder of finished shards a dataset: tokenizer, index, TFDS metadata, and checksums last.
 
     `receipts` has those of every split in order; they are drawn once, so they need not be in memory together.
-    `notes` joins the kind, the tokenizer fingerprint and, for each source in each split, its records, units
-    and seconds in TFDS's metadata.json.
+    TFDS's metadata.json gets the kind, the tokenizer fingerprint, for each source in each split its records,
+    units and seconds, the versions of the libraries that encoded, and `notes`.
     """
     directory = pathlib.Path(directory)
     (directory / CHECKSUMS).unlink(missing_ok=True)  # of a run stopped between this and its last step
     copy_tokenizer(tokenizer_dir, directory)
     index, splits, sources, checksums = {}, [], {}, {}
+    libraries = collections.defaultdict(set)  # of several machines there may be several versions
     for split, shards in receipts.items():
         lengths, record_bytes, counts_K = [], 0, 0
         sources[split] = collections.defaultdict(lambda: [0, 0, 0.0])
@@ -127,6 +136,8 @@ def write_metadata(
             record_bytes += shard.record_bytes
             for source, totals in shard.sources.items():
                 _add(sources[split][source], totals)
+            for library, version in shard.libraries.items():
+                libraries[library].add(version)
             checksums[shard.file] = {"bytes": shard.bytes, "sha256": shard.sha256}
         index |= {f"{split}.lengths": np.concatenate(lengths), f"{split}.unit_counts": counts_K}
         splits.append(
@@ -139,6 +150,9 @@ def write_metadata(
         )
     with atomic_path(directory / INDEX) as temporary:
         temporary.write_bytes(safetensors.numpy.save(index))  # save_file: readable by its owner alone
+    notes = notes or {}
+    if libraries:
+        notes = notes | {"libraries": {library: sorted(found) for library, found in libraries.items()}}
     info = tfds.core.DatasetInfo(
         builder=DatasetIdentity(
             name=name, version=tfds.core.Version(VERSION), data_dir=os.fspath(directory), module_name=""
@@ -149,14 +163,14 @@ def write_metadata(
             kind=kind,
             tokenizer_fingerprint=fingerprint(read_config(directory)),
             sources=sources,
-            **(notes or {}),
+            **notes,
         ),
     )
     info.set_file_format(FORMAT)
     info.set_splits(tfds.core.SplitDict(splits))
     info.write_to_directory(directory)
     for path in directory.iterdir():
-        if path.name not in checksums:
+        if path.name not in checksums and not path.name.startswith("."):  # hidden: of an unfinished writer
             checksums[path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
     write_json(directory / CHECKSUMS, dict(sorted(checksums.items())))
 

@@ -91,6 +91,26 @@ def test_a_failing_pipeline_is_one_sentence_and_can_go_on(recordings, tokenizer_
     assert encode(recordings, tokenizer_dir, tmp_path / "out", **on_beam("in_memory")) == []
 
 
+@pytest.mark.parametrize(
+    ("runner", "options", "message"),
+    [
+        ("Foo", [], "runner 'Foo': Beam cannot use it"),
+        ("nowhere.Runner", [], "runner 'nowhere.Runner': Beam cannot use it"),
+        ("DirectRunner", ["--direct_num_workers=two"], "argument --direct_num_workers: invalid int value"),
+    ],
+)
+def test_a_runner_that_cannot_work_is_refused_before_any_recording_is_drawn(
+    tokenizer_dir, tmp_path, runner, options, message
+):
+    def recordings():
+        raise AssertionError
+        yield
+
+    with pytest.raises(InputError, match=message):
+        encode(recordings(), tokenizer_dir, tmp_path / "out", runner=runner, runner_options=options)
+    assert not list(tmp_path.glob("out*"))
+
+
 def test_a_worker_that_writes_elsewhere_is_noticed(recordings, tokenizer_dir, tmp_path, monkeypatch):
     with (
         monkeypatch.context() as context,

@@ -16,8 +16,8 @@ import tensorflow_datasets as tfds
 
 from slm_jax.corpora import Recording
 from slm_jax.corpora.synthesis import render
-from slm_jax.data import UnitDataset, encode_recordings
-from slm_jax.data.encode_plan import deal, shard_jobs, spool_recordings
+from slm_jax.data import UnitDataset, encode_plan, encode_recordings
+from slm_jax.data.encode_plan import deal, spool_recordings
 from slm_jax.data.encode_units import encode_each
 from slm_jax.errors import InputError
 from slm_jax.tokenizer import ENCODERS, MFCC, Tokenizer, load_audio
@@ -42,12 +42,13 @@ def test_a_stream_gives_the_dataset_of_the_list(recordings, tokenizer_dir, tmp_p
 def plan(recordings, folder: pathlib.Path, shards: int) -> list:
     (folder / "lists").mkdir(parents=True)
     spool, shards = spool_recordings(recordings, folder), {"train": shards}
-    jobs = list(shard_jobs(folder / "dataset", "x", shards))
-    assert deal(spool, jobs, shards) == spool.counts["train"]
+    jobs, unwritten = deal(spool, folder / "dataset", "x", shards)
+    assert jobs == unwritten and sum(job.records for job in jobs) == spool.counts["train"]
     return jobs
 
 
-def test_of_a_recording_in_the_stream_little_stays_in_memory(tmp_path):
+def test_of_a_recording_in_the_stream_little_stays_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(encode_plan, "BUFFERED_BYTES", 2**17)
     peaks = []
     for count in (100, 10_000, 30_000):  # the first for what is imported
         tracemalloc.start()
@@ -84,6 +85,27 @@ def test_every_recording_is_dealt_to_one_shard_and_shards_are_about_equal(tmp_pa
     assert all(150 < len(ids) < 350 for ids in dealt)
     positions = [hashlib.sha256(id.encode()).digest()[:8] for id in ids]
     assert positions == sorted(positions)
+
+
+def test_lists_are_written_in_few_long_pieces(tmp_path, monkeypatch):
+    pieces = []
+    append = encode_plan._append
+
+    def counted(waiting):
+        pieces.extend(map(len, waiting.values()))
+        append(waiting)
+
+    monkeypatch.setattr(encode_plan, "_append", counted)
+    monkeypatch.setattr(encode_plan, "BUFFERED_BYTES", 2**15)  # 20 times less than all lines
+    plan(made_up(4000), tmp_path, 256)
+    assert sum(pieces) == 4000 and len(pieces) < 3 * 256
+
+
+def test_a_shard_without_recordings_has_a_list_too(tmp_path):
+    jobs = plan(made_up(3), tmp_path, 16)
+    assert sorted(job.records for job in jobs)[:13] == [0] * 13
+    assert sum(len(job.recordings()) for job in jobs) == 3
+    assert {path.name for path in (tmp_path / "lists").iterdir()} == {job.listing.name for job in jobs}
 
 
 def test_an_id_in_two_splits_is_an_id_twice(recordings, tokenizer_dir, tmp_path):
