@@ -132,8 +132,8 @@ class HuBERT:
         if self.normalizes_unasked:
             raise InputError(
                 f"{self.folder / PREPROCESSOR}: says do_normalize, but the centroids may be fitted "
-                "without it; say normalize=False (slm: --set normalize=False), as fairseq and textlesslib treat "
-                "HuBERT base, or normalize=True"
+                "without it; say normalize=False (slm: --set normalize=False), as fairseq and textlesslib "
+                "treat HuBERT base, or normalize=True"
             )
 
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
