@@ -13,6 +13,7 @@ from slm_jax.training.config import (
     parse_dataclass,
 )
 from slm_jax.training.heldout import HeldoutLoss, heldout_loss
+from slm_jax.training.imported import import_run
 from slm_jax.training.loop import TrainingDiverged, check_batch, differences, train
 from slm_jax.training.metrics import read_metrics, training_flops
 
@@ -29,6 +30,7 @@ __all__ = [
     "defaults_of",
     "differences",
     "heldout_loss",
+    "import_run",
     "load_model",
     "parse_config",
     "parse_dataclass",

@@ -36,7 +36,9 @@ class Checkpoints:
             raise self._unwritten(
                 f"the disk has {free / 1e6:.1f} MB left of the {needed / 1e6:.1f} MB needed"
             )
-        items = {name: ocp.args.StandardSave(value) for name, value in state._asdict().items()}
+        # Orbax saves no empty trees, as the optimizer's of a model that was not trained here.
+        filled = {name: value for name, value in state._asdict().items() if jax.tree.leaves(value)}
+        items = {name: ocp.args.StandardSave(value) for name, value in filled.items()}
         with self._explained():
             self._manager.save(step, args=ocp.args.Composite(**items))
 
