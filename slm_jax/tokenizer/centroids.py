@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from slm_jax.errors import InputError
 from slm_jax.files import sha256
 from slm_jax.tokenizer.encoders import Encoder
-from slm_jax.tokenizer.pickles import MAX_BYTES, read_pickled_centroids
+from slm_jax.tokenizer.pickle_reader import MAX_BYTES
+from slm_jax.tokenizer.pickles import read_pickled_centroids
 from slm_jax.tokenizer.tokenizer import Tokenizer
 
 PICKLES = (".bin", ".km", ".joblib", ".pkl", ".pickle")
@@ -22,7 +23,7 @@ def read_centroids(path: str | os.PathLike, array: str | None = None) -> np.ndar
     """centroids_KxD, float32, of a .npy, .npz or .safetensors file, or of a k-means pickle (PICKLES).
 
     `array` names the array in a .npz or .safetensors file that holds several. Reads arrays only: nothing in
-    the file is executed (see pickles.py). Raises InputError naming the file for anything that is not one
+    the file is executed (see pickle_reader). Raises InputError naming the file for anything that is not one
     finite matrix.
     """
     path = pathlib.Path(path)

@@ -6,6 +6,8 @@ import gzip
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 
@@ -165,6 +167,92 @@ def test_opcodes_that_reach_outside_are_refused(tmp_path, program):
     (tmp_path / "km.pkl").write_bytes(program)
     with pytest.raises(InputError, match="pickle opcode"):
         read_centroids(tmp_path / "km.pkl")
+
+
+def doubled(times: int = 60) -> bytes:
+    """A tuple of two that are one, so often: small, and endless to hash, to compare or to print."""
+    return b")\x94" + b"".join(bytes([*b"h", i, *b"h", i]) + b"\x86\x94" for i in range(times))
+
+
+def with_endless(program: bytes) -> bytes:
+    """The program with ENDLESS standing for a tuple that is endless to walk through."""
+    return b"\x80\x04" + doubled() + program.replace(b"ENDLESS", b"h\x3c")
+
+
+NDARRAY = b"cnumpy.core.multiarray\n_reconstruct\n)R"
+FLOATS = b"cnumpy\ndtype\nU\x02f8\x85R(K\x03U\x01<tb"
+HOSTILE = {
+    "names": with_endless(b"ENDLESSENDLESS\x93."),
+    "a name in a module": with_endless(b"U\x05numpyENDLESS\x93."),
+    "a called tuple": with_endless(b"ENDLESS)R."),
+    "an encoding": with_endless(b"c_codecs\nencode\nU\x01xENDLESS\x86R."),
+    "encoded": with_endless(b"c_codecs\nencode\nENDLESSU\x06latin1\x86R."),
+    "a key": with_endless(b"}ENDLESSK\x01s."),
+    "the top": with_endless(b"ENDLESS."),
+    "a state": with_endless(b"csklearn.cluster._kmeans\nKMeans\n)\x81ENDLESSb."),
+    "centroids": with_endless(b"csklearn.cluster._kmeans\nKMeans\n)\x81}U\x10cluster_centers_ENDLESSsb."),
+    "a shape": with_endless(NDARRAY + b"(K\x01ENDLESS" + FLOATS + b"\x89U\x08aaaaaaaatb."),
+    "a dtype": with_endless(NDARRAY + b"(K\x01K\x01\x85ENDLESS\x89U\x08aaaaaaaatb."),
+    "a code": with_endless(
+        NDARRAY + b"(K\x01K\x01\x85cnumpy\ndtype\nENDLESS\x85R(K\x03U\x01<tb\x89U\x08aaaaaaaatb."
+    ),
+    "a byte order": with_endless(
+        NDARRAY + b"(K\x01K\x01\x85cnumpy\ndtype\nU\x02f8\x85R(K\x03ENDLESStb\x89U\x08aaaaaaaatb."
+    ),
+    "data": with_endless(NDARRAY + b"(K\x01K\x01\x85" + FLOATS + b"\x89ENDLESStb."),
+    "an order": with_endless(
+        b"cnumpy.core.numeric\n_frombuffer\n(U\x08aaaaaaaa" + FLOATS + b"K\x01\x85ENDLESStR."
+    ),
+    "pop": b"\x80\x02]0.",
+    "a long name": b"\x80\x02c" + b"x" * 10**6 + b"\ny\n.",
+    "a nest": b"\x80\x02" + b")" + b"\x85" * 300_000 + b".",
+    "bytes again and again": b"\x80\x02X"
+    + struct.pack("<I", 10**7)
+    + b"a" * 10**7
+    + b"q\0c_codecs\nencode\nq\1"
+    b"U\6latin1q\2" + b"h\1h\0h\2\x86R" * 200 + b".",
+    "lists without end": b"\x80\x02" + b"]" * 10**8 + b".",
+    "one dictionary for many": b"\x80\x02}("
+    + b"".join(b"X\4\0\0\0%04dK\1" % i for i in range(10_000))
+    + b"U\5shapeK\0\x85U\5dtype"
+    + FLOATS
+    + b"uq\0"
+    + b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81h\0b" * 10_000
+    + b".",
+    "huge sizes": NDARRAY
+    + b"(K\x01("
+    + (b"\x8b" + struct.pack("<i", 10**5) + b"\x7f" * 10**5) * 100
+    + b"t"
+    + FLOATS
+    + b"\x89U\x08aaaaaaaatb.",
+}
+READ = """
+import pathlib, resource, sys
+from slm_jax.errors import InputError
+from slm_jax.tokenizer.pickles import read_pickled_centroids
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+before = peak()
+for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+    print(path.stem, flush=True)
+    try:
+        read_pickled_centroids(path)
+    except InputError as error:
+        assert len(str(error)) < 1000, len(str(error))
+    else:
+        raise AssertionError("it was read")
+assert peak() - before < 1500, f"{peak() - before} MiB"
+"""
+
+
+def test_hostile_pickles_are_refused_in_little_time_and_memory(tmp_path):
+    for name, content in HOSTILE.items():
+        (tmp_path / f"{name}.pkl").write_bytes(zlib.compress(content, 1))
+    found = subprocess.run(
+        [sys.executable, "-c", READ, tmp_path], capture_output=True, text=True, timeout=120
+    )
+    assert found.returncode == 0, found.stdout.splitlines()[-1:] + found.stderr.splitlines()[-1:]
+    assert found.stdout.split("\n") == [*sorted(HOSTILE), ""]
 
 
 def test_every_truncation_is_refused(tmp_path):
