@@ -19,6 +19,7 @@ DELTA_REACH = 4  # frames on either side of the regression that estimates a slop
 SLOPE_FRAMES = 6  # a slope is the change over so many frames: it then varies as much as its coefficient does
 MIN_DEVIATION = 1e-3  # dB; a constant coefficient stays zero instead of becoming rounding noise
 BLOCK_FRAMES = 1024  # keeps a block of windows inside the cache, and memory flat for long recordings
+EXPECTED = {int: "a whole number", bool: "True or False", str: "a text"}  # types of settings
 
 Normalization = Literal["none", "mean", "variance", "speaker_mean", "speaker_variance"]
 
@@ -56,6 +57,13 @@ class MelEncoder:
     _speaker: ClassVar[Statistics | None] = None  # of one encoder, not of the class, after `for_speaker`
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value, expected = getattr(self, field.name), type(field.default)
+            if expected in EXPECTED and type(value) is not expected:
+                raise InputError(
+                    f"{self.name}: {field.name} must be {EXPECTED[expected]}, "
+                    f"found {value!r} ({type(value).__name__})"
+                )
         if self.frame_rate <= 0 or BASE_RATE % self.frame_rate:
             raise InputError(f"{self.name}: frame_rate must divide {BASE_RATE}, found {self.frame_rate}")
         if self.sample_rate <= 0 or self.sample_rate % BASE_RATE:

@@ -83,10 +83,18 @@ def test_less_than_a_frame_is_refused():
         {"lifter": 3},
         {"normalization": "max"},
         {"sample_rate": 11_025},
+        {"n_mfcc": 13.0},
+        {"n_mfcc": "13"},
+        {"lifter": True},
+        {"deltas": 1},
+        {"frame_rate": "a"},
+        {"frame_rate": None},
+        {"normalization": 3},
     ],
 )
 def test_impossible_parameters_name_the_field(parameters):
-    with pytest.raises(InputError, match=next(iter(parameters))):
+    ((field, value),) = parameters.items()
+    with pytest.raises(InputError, match=f"mfcc: {field} must .*found {value!r}"):
         MFCC(**parameters)
 
 
