@@ -33,7 +33,10 @@ class Verbs:
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--workers", type=at_least(1), metavar="N", help="processes to use (default: one a core)"
+        "--workers",
+        type=at_least(1),
+        metavar="N",
+        help="processes to use (default: one a core; encoders on devices use one)",
     )
 
 
