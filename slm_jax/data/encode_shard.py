@@ -87,9 +87,9 @@ def encode_shard(tokenizer: Tokenizer, job: ShardJob, *, kind: str, durations: b
     The bytes depend on the tokenizer and the recordings alone. Raises InputError when the disk is full, and
     WorkError, with nothing written, when the list is not whole or reading fails for a reason that may pass.
     """
-    recordings = job.recordings()
     bundles: dict[tuple, dict[str, dict | InputError]] = collections.defaultdict(dict)
     with resumable_read_errors():
+        recordings = job.recordings()
         for recording, seconds, units_T in encode_each(tokenizer, recordings, read_speakers(job.speakers)):
             result = units_T
             if not isinstance(units_T, InputError):
