@@ -3,7 +3,7 @@ import os
 import pathlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slm_jax.corpora import (
@@ -175,6 +175,7 @@ def test_audio_that_is_no_file_is_not_looked_for_in_the_folder(tmp_path):
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.lists(
         st.builds(
