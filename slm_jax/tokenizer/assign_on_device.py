@@ -7,7 +7,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from slm_jax.tokenizer.units import assign, distances, rounding
 
-FRAMES = 8192  # of a block, on each device
+FRAMES = 2048  # of a block, on each device: enough to keep it busy, and few to pad the last one with
 DISTANCES = 2**26  # of a block, on each device: 256 MB
 
 
@@ -19,7 +19,8 @@ def assign_on_device(features_TxD: np.ndarray, centroids_KxD: np.ndarray) -> np.
     features_TxD = np.asarray(features_TxD, np.float32)
     if not (frames := len(features_TxD)):
         return np.zeros(0, np.uint16)
-    block = mesh.size * max(1, min(FRAMES, DISTANCES // len(centroids_KxD)))
+    share = 1 << (-(-frames // mesh.size) - 1).bit_length()  # a power of two: few shapes to compile
+    block = mesh.size * min(share, FRAMES, DISTANCES // len(centroids_KxD))
     on_device_KxD = jax.device_put(centroids_KxD, whole)
     found = []
     for start in range(0, frames, block):
