@@ -2,9 +2,9 @@
 
 python benchmarks/hubert.py [--recordings 12] [--repeats 3] [--dtype bfloat16]
 One JSON line; needs the extra [parity]. Same random weights, same lengths of 4 to 16 s, same precision, both
-on all cores, by turns; PyTorch gets one recording at a time, its fastest way on CPU, and runs on CUDA where it
-sees a GPU: compare nothing when `devices` and `pytorch_device` differ in kind. The best of the repeats counts,
-after one that compiles and warms caches.
+on all cores, by turns; PyTorch gets one recording at a time, its fastest way on CPU, and runs on CUDA where
+it sees a GPU: compare nothing when `devices` and `pytorch_device` differ in kind. The best of the repeats
+counts, after one that compiles and warms caches.
 """
 
 import argparse
