@@ -14,10 +14,10 @@ from slm_jax.corpora import Recording, Utterance, read_manifest, speak
 from slm_jax.corpora.phones import Phone
 from slm_jax.corpora.stories import distinct_stories
 from slm_jax.errors import InputError
-from slm_jax.tokenizer import MFCC, fit_tokenizer
+from slm_jax.tokenizer import MFCC, HuBERT, Tokenizer, fit_tokenizer
 from slm_jax.tokenizer.quality import measure_quality, quality, quality_table
 from slm_jax.tokenizer.quality.counts import cluster_purity, entropy, information_share, label_purity
-from slm_jax.tokenizer.quality.measure import frame_labels
+from slm_jax.tokenizer.quality.measure import frame_labels, frame_middles
 
 COUNTS = arrays.arrays(
     np.int64, st.tuples(st.integers(1, 6), st.integers(1, 7)), elements=st.integers(0, 9)
@@ -147,8 +147,36 @@ def test_arrays_that_do_not_fit_are_refused(units, phones, speakers, message):
 
 def test_a_frame_has_the_phone_at_its_middle():
     phones = [Phone(0.0, 0.05, "a"), Phone(0.05, 0.1, "b"), Phone(0.14, 0.3, "c")]
-    assert frame_labels(phones, 5, 25).tolist() == ["a", "b", "", "c", "c"]
-    assert frame_labels(phones, 9, 25)[-1] == ""
+    encoder = MFCC(frame_rate=25)
+    assert frame_labels(phones, frame_middles(encoder, 5)).tolist() == ["a", "b", "", "c", "c"]
+    assert frame_labels(phones, frame_middles(encoder, 9))[-1] == ""
+
+
+def test_frames_of_cut_recordings_have_the_times_of_their_encoder(tmp_path):
+    import hubert_folders  # skips where there is no transformers
+
+    hubert_folders.save_model(tmp_path / "model")
+    encoder = HuBERT.from_folder(tmp_path / "model", layer=1, chunk_seconds=0.6)
+    for seconds in (0.3, 0.6, 0.61, 5.0):
+        starts_T = encoder.frame_times(round(seconds * 16_000))
+        np.testing.assert_allclose(frame_middles(encoder, len(starts_T)), starts_T + 0.01, atol=1e-9)
+    assert frame_middles(encoder, 30)[29] == pytest.approx(0.61)  # the first of the second chunk, not 0.59
+
+
+def test_layers_of_one_encoder_are_told_apart(tmp_path, speech):
+    import hubert_folders  # skips where there is no transformers
+
+    hubert_folders.save_model(tmp_path / "model")
+    centroids_KxD = np.random.default_rng(0).normal(size=(8, 32)).astype(np.float32)
+    folders = [tmp_path / "km-early", tmp_path / "km-late"]
+    for layer, folder in enumerate(folders, 1):
+        Tokenizer(HuBERT.from_folder(tmp_path / "model", layer=layer), centroids_KxD).save(folder)
+    table = quality_table(measure_quality(speech[:2], folders, workers=1)).splitlines()
+    assert table[0].startswith("| tokenizer | encoder | layer | frames/s |")
+    assert [line.split(" | ")[:3] for line in table[2:]] == [
+        ["| km-early", "hubert", "1"],
+        ["| km-late", "hubert", "2"],
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from slm_jax.corpora import Recording
 from slm_jax.corpora.phones import Phone, recording_phones
 from slm_jax.errors import InputError
 from slm_jax.progress import progress
+from slm_jax.tokenizer.encoders import Encoder
 from slm_jax.tokenizer.features import recording_features
 from slm_jax.tokenizer.quality.unit_quality import NO_PHONE, quality
 from slm_jax.tokenizer.tokenizer import Tokenizer
@@ -35,8 +36,9 @@ def measure_quality(
 ) -> list[dict]:
     """One row for each tokenizer folder: what it is, and the `quality` of its units on all `recordings`.
 
-    A row has tokenizer (the folder), encoder, normalization, frame_rate, k, units_per_second (repeats
-    removed) and inertia (mean squared distance of a frame to its centroid, in the units of the features).
+    A row has tokenizer (the folder), encoder, layer (None without), normalization, frame_rate, k,
+    units_per_second (repeats removed) and inertia (mean squared distance of a frame to its centroid, in the
+    units of the features).
     Phones are those of `recording_phones`; speakers count where two or more are named. A recording that a
     tokenizer cannot use is left out for all. Raises InputError when none is left.
     """
@@ -54,7 +56,7 @@ def measure_quality(
         results = [results[index] for index in usable]
         units = [result.units_T for result in results]
         labels = [
-            None if found is None else frame_labels(found, len(units_T), tokenizer.frame_rate)
+            None if found is None else frame_labels(found, frame_middles(tokenizer.encoder, len(units_T)))
             for found, units_T in zip(phones, units, strict=True)
         ]
         frames = sum(map(len, units))
@@ -63,6 +65,7 @@ def measure_quality(
             {
                 "tokenizer": str(pathlib.Path(directory)),
                 "encoder": tokenizer.encoder.name,
+                "layer": tokenizer.encoder.parameters.get("layer"),
                 "normalization": tokenizer.encoder.parameters.get("normalization"),
                 "frame_rate": tokenizer.frame_rate,
                 "k": tokenizer.k,
@@ -74,9 +77,18 @@ def measure_quality(
     return rows
 
 
-def frame_labels(phones: Sequence[Phone], frames: int, frame_rate: float) -> np.ndarray:
-    """The phone at the middle of each frame, labels_T of text; "" where there is none."""
-    middle_T = (np.arange(frames) + 0.5) / frame_rate
+def frame_middles(encoder: Encoder, frames: int) -> np.ndarray:
+    """middle_T, s: where in a recording the first `frames` frames have their middle."""
+    if not hasattr(encoder, "frame_times"):
+        return (np.arange(frames) + 0.5) / encoder.frame_rate
+    samples = encoder.sample_rate
+    while len(encoder.frame_times(samples)) < frames:  # where a frame lies does not depend on what follows
+        samples *= 2
+    return encoder.frame_times(samples)[:frames] + 0.5 / encoder.frame_rate
+
+
+def frame_labels(phones: Sequence[Phone], middle_T: np.ndarray) -> np.ndarray:
+    """The phone at the middle of each frame, in s, labels_T of text; "" where there is none."""
     starts_N, ends_N = np.array([phone[:2] for phone in phones]).T
     index_T = np.searchsorted(starts_N, middle_T, side="right") - 1
     inside_T = (index_T >= 0) & (middle_T < ends_N[index_T])
@@ -100,7 +112,9 @@ def _frames(tokenizer: Tokenizer, features_TxD: np.ndarray) -> _Frames:
 
 
 _COLUMNS = {
+    "tokenizer": ("tokenizer", ""),
     "encoder": ("encoder", ""),
+    "layer": ("layer", "d"),
     "normalization": ("normalization", ""),
     "frames/s": ("frame_rate", "g"),
     "K": ("k", "d"),
@@ -118,7 +132,11 @@ _COLUMNS = {
 
 
 def quality_table(rows: Sequence[dict]) -> str:
-    """The rows of `measure_quality` as a Markdown table; ± is half of the 95% interval over recordings."""
+    """The rows of `measure_quality` as a Markdown table; ± is half of the 95% interval over recordings.
+
+    Tokenizers are those of the folders' names.
+    """
+    rows = [row | {"tokenizer": pathlib.Path(row["tokenizer"]).resolve().name} for row in rows]
     columns = {
         title: column
         for title, column in _COLUMNS.items()
