@@ -3,6 +3,7 @@
 import argparse
 import errno
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -41,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(2, str(error))
     except WorkError as error:
         return _fail(1, str(error))
+    except BrokenPipeError:  # the reader of the output, as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         where = error.filename or "a file"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -49,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(2, f"{where}: {error.strerror}")
     except KeyboardInterrupt:
-        return _fail(130, "stopped; run the same command again to go on")
+        return _fail(130, "stopped; the same command goes on from what is on the disk")
     return 0
 
 

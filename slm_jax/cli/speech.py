@@ -5,6 +5,7 @@ import pathlib
 import shlex
 
 from slm_jax.cli.arguments import AUDIO, Verbs, add_workers, at_least
+from slm_jax.errors import InputError
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -27,7 +28,10 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("--out", required=True, metavar="DIR")
     sub.add_argument(
-        "--voices", nargs="+", metavar="VOICE", help="voices to speak with (default: all built-in ones)"
+        "--voices",
+        nargs="+",
+        metavar="VOICE",
+        help="they share texts, each speaks all pairs (default: all)",
     )
     sub.add_argument(
         "--phones",
@@ -79,8 +83,8 @@ def _add_cuts(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--cut",
-        default="silence",
-        help="silence (default; reads the audio) or uniform (equal lengths)",
+        choices=("silence", "uniform"),
+        help="where (default: silence, which reads the audio)",
     )
 
 
@@ -111,29 +115,47 @@ def _synthesize(options) -> None:
 def _recordings(options):
     from slm_jax.corpora import segment, stream_recordings
 
+    if options.cut and options.max_seconds is None:
+        raise InputError("--cut says where to cut; say with --max-seconds S what is too long")
     recordings = stream_recordings(options.audio)
     if options.max_seconds is None:
         return recordings
-    return segment(recordings, max_seconds=options.max_seconds, cut=options.cut)
+    return segment(recordings, max_seconds=options.max_seconds, cut=options.cut or "silence")
 
 
 def _manifest(options) -> None:
     from slm_jax.corpora import write_manifest
     from slm_jax.progress import progress
 
-    write_manifest(options.out, progress(_recordings(options), desc="recordings", unit="recording"))
-    print(f"listed: {options.out}")
+    with progress(desc="recordings", unit="recording") as bar:
+
+        def counted():
+            for recording in _recordings(options):
+                yield recording
+                bar.update()
+
+        write_manifest(options.out, counted())
+    print(f"{options.out}: {bar.n:,} recordings")
+
+
+def _spoken_text(options):
+    from slm_jax.corpora import text_recordings
+
+    if options.max_seconds is not None or options.cut:
+        raise InputError("--max-seconds and --cut are for --audio; a text is spoken passage by passage")
+    return text_recordings(options.text, options.voices or ("us_female",))
 
 
 def _tokenize(options) -> None:
-    from slm_jax.corpora import text_recordings
     from slm_jax.data import encode_recordings, format_statistics, open_dataset
 
+    if options.audio and options.voices:
+        raise InputError("--voices speak --text; leave them out with --audio")
+    if options.runner_options and not options.runner:
+        raise InputError("--runner-options are for a --runner; name it, as --runner DirectRunner")
     out = pathlib.Path(options.out)
     skipped = encode_recordings(
-        text_recordings(options.text, options.voices or ("us_female",))
-        if options.text
-        else _recordings(options),
+        _spoken_text(options) if options.text else _recordings(options),
         options.tokenizer,
         out,
         name=options.name,
@@ -144,4 +166,4 @@ def _tokenize(options) -> None:
     )
     print(format_statistics(open_dataset(out)))
     if skipped:
-        print(f"{len(skipped)} recordings were skipped; {out / 'skipped.jsonl'} has the reasons")
+        print(f"skipped: {len(skipped):,}; {out / 'skipped.jsonl'} has the reasons")

@@ -96,13 +96,15 @@ def _encoder(options):
 
 def _save(tokenizer, out: str) -> None:
     tokenizer.save(out)
-    print(f"{out}: {tokenizer.k} units, {tokenizer.frame_rate:g} frames a second")
+    frames = f", fitted on {tokenizer.fit['frames']:,} frames" if "frames" in tokenizer.fit else ""
+    print(f"{out}: {tokenizer.k} units, {tokenizer.frame_rate:g} frames a second{frames}")
 
 
 def _fit(options) -> None:
     from slm_jax.corpora import stream_recordings
-    from slm_jax.tokenizer import fit_tokenizer
+    from slm_jax.tokenizer import check_target, fit_tokenizer
 
+    check_target(options.out)
     tokenizer = fit_tokenizer(
         stream_recordings(options.audio),
         encoder=_encoder(options),
@@ -118,8 +120,9 @@ def _fit(options) -> None:
 
 
 def _import(options) -> None:
-    from slm_jax.tokenizer import import_tokenizer
+    from slm_jax.tokenizer import check_target, import_tokenizer
 
+    check_target(options.out)
     tokenizer = import_tokenizer(
         _encoder(options), options.centroids, array=options.array, collapse=not options.keep_repeats
     )
@@ -127,8 +130,9 @@ def _import(options) -> None:
 
 
 def _pieces(options) -> None:
-    from slm_jax.data import UnitDataset, fit_pieces
+    from slm_jax.data import UnitDataset, check_absent, fit_pieces
 
+    check_absent(options.out)
     pieces = fit_pieces(
         UnitDataset(options.data),
         vocabulary=options.vocabulary,
@@ -137,7 +141,7 @@ def _pieces(options) -> None:
         sample_units=options.sample_units,
     )
     pieces.save(options.out)
-    print(f"{options.out}: {pieces.k} pieces of {pieces.units['k']} units")
+    print(f"{options.out}: {pieces.k:,} pieces, spelled with {pieces.units['k']:,} units")
 
 
 def _quality(options) -> None:

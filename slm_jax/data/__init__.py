@@ -7,7 +7,7 @@ from slm_jax.data.imports import IMPORT_FORMATS, import_units
 from slm_jax.data.loader import Windows, training_batches
 from slm_jax.data.pairs_dataset import Candidate, PairsDataset
 from slm_jax.data.pieces import decode_pieces, encode_pieces, fit_pieces
-from slm_jax.data.shards import write_dataset
+from slm_jax.data.shards import check_absent, write_dataset
 from slm_jax.data.unit_dataset import UnitDataset
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "PairsDataset",
     "UnitDataset",
     "Windows",
+    "check_absent",
     "decode_pieces",
     "encode_pieces",
     "encode_recordings",

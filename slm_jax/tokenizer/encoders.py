@@ -1,9 +1,9 @@
 """The encoders a tokenizer can name: one class per file or package, listed here and nowhere else."""
 
-import contextlib
+import inspect
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -58,8 +58,9 @@ def new_encoder(name: str, settings: dict, *, weights: str | os.PathLike | None 
         raise InputError(f"encoder {name!r} has weights; give their folder (slm: --weights DIR)")
     if weights is not None and not encoder.on_device:
         raise InputError(f"encoder {name!r} has no weights; leave them out (slm: --weights)")
-    with _settings_of(name):
-        return encoder.from_folder(weights, **settings) if encoder.on_device else encoder(**settings)
+    if encoder.on_device:
+        return _made(name, encoder.from_folder, weights, **settings)
+    return _made(name, encoder, **settings)
 
 
 def make_encoder(name: str, parameters: dict, directory: str | os.PathLike | None = None) -> Encoder:
@@ -71,8 +72,7 @@ def make_encoder(name: str, parameters: dict, directory: str | os.PathLike | Non
     if encoder.on_device and directory is None:
         raise InputError(f"encoder {name!r} has weights; give the folder that holds them")
     place = (pathlib.Path(directory) / FILES,) if encoder.on_device else ()
-    with _settings_of(name):
-        return encoder(*place, **parameters)
+    return _made(name, encoder, *place, **parameters)
 
 
 def _named(name: str) -> type[Encoder]:
@@ -81,9 +81,16 @@ def _named(name: str) -> type[Encoder]:
     return ENCODERS[name]
 
 
-@contextlib.contextmanager
-def _settings_of(name: str) -> Iterator[None]:
+def _made(name: str, make: Callable[..., Encoder], *place: str | os.PathLike, **settings) -> Encoder:
+    known = list(inspect.signature(make).parameters.values())[len(place) :]
+    names = [parameter.name for parameter in known]
+    for setting in settings:
+        if setting not in names:
+            raise InputError(f"encoder {name!r} has no setting {setting!r}; it has {', '.join(names)}")
+    for parameter in known:
+        if parameter.default is parameter.empty and parameter.name not in settings:
+            raise InputError(f"encoder {name!r} needs {parameter.name!r} (slm: --set {parameter.name}=...)")
     try:
-        yield
-    except TypeError as error:  # of a parameter the encoder lacks or needs
-        raise InputError(f"encoder {name!r}: the parameters do not fit ({error})") from None
+        return make(*place, **settings)
+    except TypeError as error:  # of a value that is not of the setting's type
+        raise InputError(f"encoder {name!r}: the settings do not fit ({error})") from None

@@ -148,9 +148,7 @@ class Tokenizer:
         is replaced; raises InputError when something else is.
         """
         directory = pathlib.Path(directory).resolve()
-        if directory.exists() and not _holds_at_most_a_tokenizer(directory):
-            raise InputError(f"{directory}: holds something else than a tokenizer; choose another folder")
-        directory.parent.mkdir(parents=True, exist_ok=True)
+        check_target(directory)
         aside = tempfile.TemporaryDirectory(prefix=f".{directory.name}.", suffix=".tmp", dir=directory.parent)
         with aside, atomic_path(directory) as temporary:
             temporary.mkdir(exist_ok=True)
@@ -186,6 +184,24 @@ class Tokenizer:
 
     def _centroids_bytes(self) -> bytes:
         return safetensors.numpy.save({"centroids": self.centroids_KxD})
+
+
+def check_target(directory: str | os.PathLike) -> None:
+    """Finds out before the work whether a tokenizer can be saved there; makes the folder around it.
+
+    Raises InputError when something else is there, or the folder cannot be written.
+    """
+    directory = pathlib.Path(directory).resolve()
+    if directory.exists() and not _holds_at_most_a_tokenizer(directory):
+        raise InputError(f"{directory}: holds something else than a tokenizer; choose another folder")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{directory}: cannot be made ({error.strerror}); choose another folder"
+        ) from None
+    if not os.access(directory.parent, os.W_OK):
+        raise InputError(f"{directory}: the folder {directory.parent} cannot be written to; choose another")
 
 
 def _holds_at_most_a_tokenizer(path: pathlib.Path) -> bool:

@@ -34,7 +34,8 @@ def test_an_encoder_is_named_with_its_settings(slm, recordings, tmp_path, capsys
     ("arguments", "message"),
     [
         (["--encoder", "wavlm"], "'wavlm' is unknown; the encoders are: hubert, logmel, mfcc"),
-        (["--set", "color=blue"], "color"),
+        (["--set", "color=blue"], "'mfcc' has no setting 'color'; it has sample_rate, frame_rate"),
+        (["--encoder", "hubert", "--weights", "w"], "'hubert' needs 'layer'"),
         (["--encoder", "hubert"], "--weights"),
         (["--encoder", "mfcc", "--weights", "w"], "has no weights"),
         (["--algorithm", "magic"], "magic"),
@@ -114,3 +115,26 @@ def test_beam_gives_the_same_dataset(slm, recordings, tokenizer, units, tmp_path
     assert slm(*encode, "--runner", "DirectRunner", options, "--out", tmp_path / "units") == 0
     expected, found = UnitDataset(units), UnitDataset(tmp_path / "units")
     assert found.fingerprint == expected.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "t.txt", "--max-seconds", "5"], "for --audio"),
+        (["--audio", "a", "--voices", "us_male"], "--voices speak --text"),
+        (["--audio", "a", "--cut", "uniform"], "--max-seconds"),
+        (["--audio", "a", "--runner-options=--x=1"], "--runner DirectRunner"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(slm, tmp_path, capsys, arguments, message):
+    assert slm("tokenize", *arguments, "--tokenizer", "t", "--out", tmp_path / "units") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_is_found_out_before_the_fit(slm, recordings, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    fit = ["tokenizer", "fit", "--audio", recordings, "--out"]
+    assert slm(*fit, tmp_path / "file") == 2
+    assert slm(*fit, tmp_path / "file" / "tokenizer") == 2
+    assert "features" not in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
