@@ -5,7 +5,7 @@ import pytest
 from slm_jax.cores import available_cores, worker_count
 from slm_jax.corpora import Utterance, speak
 from slm_jax.errors import InputError
-from slm_jax.tokenizer import parallel_map
+from slm_jax.workers import parallel_map
 
 
 def test_cores_are_counted_where_the_system_has_no_affinity(monkeypatch):

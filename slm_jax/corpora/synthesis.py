@@ -1,19 +1,13 @@
 """Speaks utterances into 16-bit wav files and a manifest: on all cores, resumable, deterministic."""
 
-import contextlib
 import errno
 import functools
 import hashlib
 import io
-import multiprocessing
-import multiprocessing.connection
 import os
 import pathlib
 import re
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -28,10 +22,11 @@ from slm_jax.corpora.utterance import VOICES, Utterance
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, write_jsonl
 from slm_jax.progress import progress
+from slm_jax.workers import parallel_map
 
 Result = TypeVar("Result")
 
-UTTERANCES_PER_TASK = 16
+UTTERANCES_A_WORKER = 16  # fewer are spoken before another worker has started
 WAV_HEADER_BYTES = 44
 
 
@@ -131,27 +126,8 @@ def _aligned(utterances: list[Utterance], workers: int) -> Iterator[list]:
 
 
 def _in_workers(function: Callable[..., Result], jobs: list[tuple], workers: int) -> Iterator[Result]:
-    """Yields function(job) of every job in order, from worker processes."""
-    if not jobs:
-        return
-    # Spawned, not forked: a fork of a process in which JAX runs threads may hang.
-    context = multiprocessing.get_context("spawn")
-    workers = min(workers, -(-len(jobs) // UTTERANCES_PER_TASK))
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as executor:
-        results = executor.map(function, jobs, chunksize=UTTERANCES_PER_TASK)
-        with contextlib.closing(results):  # a worker's error, or the user's, cancels what is still waiting
-            yield from results
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    """A parent that is killed cannot stop its workers: they stop by themselves."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
+    """function(job) of every job in order."""
+    return parallel_map(function, jobs, workers=min(workers, 1 + len(jobs) // UTTERANCES_A_WORKER))
 
 
 def _speak_one(job: tuple[str, str, str], sample_rate: int) -> int:

@@ -20,8 +20,8 @@ from slm_jax.tokenizer.logmel import LogMel
 from slm_jax.tokenizer.mfcc import MFCC
 from slm_jax.tokenizer.pieces import PieceTokenizer, check_vocabulary, train_pieces
 from slm_jax.tokenizer.quality import measure_quality, quality_table
-from slm_jax.tokenizer.tokenizer import Tokenizer
-from slm_jax.tokenizer.workers import parallel_map
+from slm_jax.tokenizer.tokenizer import Tokenizer, check_target
+from slm_jax.workers import parallel_map
 
 __all__ = [
     "ENCODERS",
@@ -35,6 +35,7 @@ __all__ = [
     "LogMel",
     "PieceTokenizer",
     "Tokenizer",
+    "check_target",
     "check_vocabulary",
     "copy_tokenizer",
     "fingerprint",

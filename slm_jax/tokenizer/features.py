@@ -13,7 +13,7 @@ from slm_jax.tokenizer.encoders import DeviceEncoder, Encoder
 from slm_jax.tokenizer.loading import load_batches, of_batch
 from slm_jax.tokenizer.speakers import for_speaker, speaker_statistics
 from slm_jax.tokenizer.spectrum import Statistics
-from slm_jax.tokenizer.workers import parallel_map
+from slm_jax.workers import parallel_map
 
 BATCH_SECONDS = 300.0  # of audio that an encoder on a device gets at once
 

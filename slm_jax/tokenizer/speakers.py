@@ -15,7 +15,7 @@ from slm_jax.tokenizer.audio import load_recording
 from slm_jax.tokenizer.audio_errors import blamed_on
 from slm_jax.tokenizer.encoders import Encoder
 from slm_jax.tokenizer.spectrum import MelEncoder, Statistics
-from slm_jax.tokenizer.workers import parallel_map
+from slm_jax.workers import parallel_map
 
 RECORDINGS_PER_SPEAKER = 8
 

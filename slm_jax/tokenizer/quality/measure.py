@@ -16,7 +16,7 @@ from slm_jax.tokenizer.features import recording_features
 from slm_jax.tokenizer.quality.unit_quality import NO_PHONE, quality
 from slm_jax.tokenizer.tokenizer import Tokenizer
 from slm_jax.tokenizer.units import assign, collapse
-from slm_jax.tokenizer.workers import parallel_map
+from slm_jax.workers import parallel_map
 
 
 @dataclasses.dataclass

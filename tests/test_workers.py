@@ -12,7 +12,7 @@ import pytest
 import threadpoolctl
 
 from slm_jax.errors import InputError
-from slm_jax.tokenizer import parallel_map
+from slm_jax.workers import parallel_map
 
 
 def negative(number: int) -> int:
@@ -61,7 +61,7 @@ def test_a_killed_worker_is_an_error_and_not_a_hang():
 
 SLEEPERS = """
 import time
-from slm_jax.tokenizer import parallel_map
+from slm_jax.workers import parallel_map
 if __name__ == "__main__":
     list(parallel_map(time.sleep, [60] * 4, workers=2))
 """
@@ -88,7 +88,7 @@ def test_workers_leave_with_a_killed_parent(tmp_path):
 
 INTERRUPTED = """
 import os, sys, time
-from slm_jax.tokenizer import parallel_map
+from slm_jax.workers import parallel_map
 if __name__ == "__main__":
     try:
         list(parallel_map(time.sleep, [60] * 4, workers=2))

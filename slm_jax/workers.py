@@ -1,4 +1,4 @@
-"""All cores for work on recordings: spawned processes, one numerical thread each."""
+"""All cores for independent jobs: spawned processes, one numerical thread each."""
 
 import collections
 import concurrent.futures
@@ -20,6 +20,7 @@ from slm_jax.errors import InputError
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 JOBS_PER_WORKER = 4  # waiting jobs: enough to keep a worker busy, few enough to stop early cheaply
 
 
@@ -74,7 +75,10 @@ def _submit(
 
 
 def _start_worker() -> None:
-    threadpoolctl.threadpool_limits(1)  # one thread for each process, or the cores would be oversubscribed
+    # One thread for each process, or the cores would be oversubscribed: of libraries that are loaded, and
+    # of those that a job will load.
+    threadpoolctl.threadpool_limits(1)
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     # Ctrl-C: the parent reports it, workers just end, also when it came while they started.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
