@@ -5,16 +5,9 @@ import pathlib
 from collections.abc import Iterator
 
 from slm_jax.corpora.recording import Recording
+from slm_jax.corpora.split import SPLITS
 from slm_jax.errors import InputError
 from slm_jax.files import stream_lines
-
-SPLITS = {
-    "train": "train",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-}
 
 
 def stream_tsv(path: str | os.PathLike) -> Iterator[tuple[str, Recording]]:

@@ -4,6 +4,8 @@ import hashlib
 
 from slm_jax.corpora.recording import Recording
 
+# The splits by the names that corpora give them.
+SPLITS = {"train": "train", **dict.fromkeys(("validation", "valid", "dev"), "validation"), "test": "test"}
 ONE_RECORDING_IN = 50  # goes to the validation split, and one to the test split
 
 

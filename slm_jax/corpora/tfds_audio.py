@@ -17,17 +17,11 @@ from tensorflow_datasets.core.utils.version import list_all_versions
 from tensorflow_datasets.proto import tf_example_pb2
 
 from slm_jax.corpora.recording import TFDS, Recording
+from slm_jax.corpora.split import SPLITS
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
 
 FORMAT = "array_record"
-SPLITS = {
-    "train": "train",
-    "dev": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 FULL_SCALE = 2.0**15  # TFDS decodes to integers of 16 bits, whatever it stores them in
 SPEAKER_FEATURES, TEXT_FEATURES = (
     ("speaker_id", "speaker"),

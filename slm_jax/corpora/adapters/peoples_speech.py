@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from slm_jax.corpora.adapters.layout import expect, files, folders
 from slm_jax.corpora.recording import Recording
+from slm_jax.corpora.split import SPLITS
 from slm_jax.errors import InputError
 from slm_jax.files import stream_jsonl
 
-SPLITS = {"train": "train", "validation": "validation", "dev": "validation", "test": "test"}
 LAYOUT = (
     "manifests (*.json or *.jsonl) in it or in train, validation and test, such as train/clean.json, with "
     "the files of their tar archives beside them or in a folder of the same name, such as train/clean/"

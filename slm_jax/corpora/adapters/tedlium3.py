@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from slm_jax.corpora.adapters.layout import expect, files
 from slm_jax.corpora.recording import Recording, part_id
+from slm_jax.corpora.split import SPLITS
 from slm_jax.errors import InputError
 from slm_jax.files import stream_lines
 
-SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+PARTS = ("train", "dev", "test")
 NOT_SPEECH = "inter_segment_gap"
 UNTRANSCRIBED = "ignore_time_segment_in_scoring"
 LAYOUT = (
@@ -33,7 +34,7 @@ def _recordings(root: pathlib.Path) -> Iterator[Recording]:
     for folder in (root / "TEDLIUM_release-3", root):
         if (folder / "legacy").is_dir():
             folder = folder / "legacy"
-        parts = [folder / name for name in SPLITS if (folder / name / "stm").is_dir()]
+        parts = [folder / name for name in PARTS if (folder / name / "stm").is_dir()]
         parts = parts or [part for part in (folder / "data", folder) if (part / "stm").is_dir()][:1]
         for part in parts:
             for path in files(part / "stm", ".stm"):

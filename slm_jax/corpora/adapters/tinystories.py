@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from slm_jax.corpora.adapters.layout import expect, files
 from slm_jax.corpora.recording import Recording
+from slm_jax.corpora.split import SPLITS
 from slm_jax.corpora.text import text_recordings
 from slm_jax.errors import InputError
 
-SPLITS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
 LAYOUT = "a text file of stories, or TinyStories-train.txt and TinyStories-valid.txt in a folder"
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from slm_jax.corpora.adapters.layout import expect, files, folders
 from slm_jax.corpora.recording import UNKNOWN_SPEAKER, Recording
+from slm_jax.corpora.split import SPLITS
 from slm_jax.errors import InputError
 from slm_jax.files import stream_lines
 
 LANGUAGE = "en"
-SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+PARTS = ("train", "dev", "test")
 RAW, PIECES, TRANSCRIBED = "raw_audios", "unlabelled_data", "transcribed_data"
 LAYOUT = (
     f"{RAW}/en/YEAR/*.ogg (sessions of hours), {PIECES}/en/YEAR/*.ogg (as get_unlabelled_data.py cuts them), "
@@ -52,7 +53,7 @@ def _sessions(folder: pathlib.Path, cut: bool) -> Iterator[Recording]:
 
 
 def _transcribed(folder: pathlib.Path) -> Iterator[Recording]:
-    for name, split in SPLITS.items():
+    for name in PARTS:
         path = folder / f"asr_{name}.tsv"
         if not path.exists():
             continue
@@ -72,6 +73,6 @@ def _transcribed(folder: pathlib.Path) -> Iterator[Recording]:
                 path=folder / row["id"][:4] / f"{row['id']}.ogg",
                 speaker=row["speaker_id"] or UNKNOWN_SPEAKER,
                 source="voxpopuli",
-                split=split,
+                split=SPLITS[name],
                 text=row["normalized_text"] or row.get("raw_text") or None,
             )
