@@ -5,6 +5,7 @@ import functools
 import hashlib
 import heapq
 import math
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 
@@ -20,6 +21,7 @@ from slm_jax.tokenizer.units import check_k
 
 RECORDINGS_A_SECOND = 2  # kept of a corpus for each second to fit on: recordings of half a second or longer
 LEAST_RECORDINGS = 1000
+FRAMES_A_UNIT = 50  # fewer, and centroids follow single frames
 
 
 def fit_tokenizer(
@@ -39,7 +41,8 @@ def fit_tokenizer(
     The recordings may stream from a corpus of any size; the features lie in a temporary file (TMPDIR says
     where) of 4 bytes a number. The result depends on which recordings there are, not on their order, on the
     encoder, k, seed, sample_seconds, algorithm and init (see kmeans.fit_kmeans), and not on the workers.
-    Raises InputError when an argument is out of range, no recording can be used, or the sample has fewer
+    Warns on stderr of fewer than FRAMES_A_UNIT frames a unit. Raises InputError when an argument is out of
+    range, no recording can be used, the temporary file does not fit on its disk, or the sample has fewer
     different frames than k.
     """
     check_k(k)
@@ -59,6 +62,12 @@ def fit_tokenizer(
     chosen = _choose(recordings, seed, sample_seconds)
     with _sample(chosen, encoder, sample_seconds, workers) as features_MxD:
         frames = len(features_MxD)
+        if frames < FRAMES_A_UNIT * k:
+            print(
+                f"warning: {frames:,} frames for {k:,} units, fewer than {FRAMES_A_UNIT} a unit: "
+                "use more audio, a larger sample_seconds, or fewer units",
+                file=sys.stderr,
+            )
         algorithm, init = algorithm_for(frames, algorithm=algorithm), init_for(frames, init=init)
         centroids_KxD, inertia = fit_kmeans(features_MxD, k, seed=seed, algorithm=algorithm, init=init)
     fit = {
@@ -92,17 +101,24 @@ def _sample(
         tempfile.TemporaryFile(prefix="slm-features-") as file,
         contextlib.closing(recording_features(encoder, recordings, workers)) as results,
     ):
-        with progress(total=wanted, desc="features", unit="frame") as bar:
-            for result in results:
+        with progress(desc="features", unit="frame") as bar:
+            for done, result in enumerate(results, start=1):
                 if isinstance(result, InputError):
                     problem = result
                     continue
-                np.asarray(result, np.float32).tofile(file)
+                try:
+                    np.asarray(result, np.float32).tofile(file)
+                except OSError:
+                    raise InputError(
+                        f"{tempfile.gettempdir()}: no room for the features, which take up to "
+                        f"{4 * encoder.dim * wanted:,} bytes; set TMPDIR to a folder on a larger disk, or "
+                        "give a smaller sample_seconds"
+                    ) from None
                 frames += len(result)
+                bar.total = min(wanted, len(recordings) * frames // done)  # there may be less than is wanted
                 bar.update(len(result))
                 if frames >= wanted:
                     break
         if not frames:
             raise InputError(f"no audio to fit a tokenizer on: {problem}")
-        file.flush()
         yield np.memmap(file, np.float32, "r", shape=(frames, encoder.dim))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import tempfile
 import tracemalloc
 from typing import ClassVar
 
@@ -120,3 +121,17 @@ def test_a_typo_is_refused_before_any_audio_is_read(recordings):
         fitted(absent, algorithm="lloyd")
     with pytest.raises(InputError, match=r"init 'kmeans\+\+'.*k-means\+\+"):
         fitted(absent, init="kmeans++")
+
+
+def test_a_full_disk_for_temporary_files_is_one_sentence(recordings, monkeypatch):
+    with open("/dev/full", "wb") as full:
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full)
+        with pytest.raises(InputError, match=r"no room for the features, .* 15,600 bytes; set TMPDIR"):
+            fitted(recordings)
+
+
+def test_few_frames_a_unit_are_warned_of(recordings, capsys):
+    fitted(recordings, k=6, sample_seconds=100)
+    assert "warning" not in capsys.readouterr().err
+    fitted(recordings, k=7, sample_seconds=100)
+    assert "warning: 312 frames for 7 units, fewer than 50 a unit" in capsys.readouterr().err
