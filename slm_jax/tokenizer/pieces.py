@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -209,9 +210,14 @@ def train_pieces(recordings: Sequence[np.ndarray], *, k: int, vocabulary: int, m
                 **options,
             )
         except RuntimeError as error:
+            units = sum(map(len, recordings))
+            if not (most := re.search(r"set it to a value <= (\d+)", str(error))):
+                raise InputError(
+                    f"SentencePiece cannot train {vocabulary} pieces on {units} units ({error})"
+                ) from None
             raise InputError(
-                f"SentencePiece cannot train {vocabulary} pieces on {sum(map(len, recordings))} units "
-                f"({error}); give a smaller vocabulary or more units"
+                f"vocabulary is {vocabulary}, but {units} units have at most {int(most[1]) - 1} pieces; "
+                "give a smaller vocabulary or more units"
             ) from None
     return _without_seeds_name(trained.getvalue())
 

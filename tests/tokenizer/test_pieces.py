@@ -2,6 +2,7 @@
 
 import collections
 import json
+import re
 
 import numpy as np
 import pytest
@@ -138,16 +139,22 @@ def test_a_model_of_other_units_is_refused(tokenizer, units_dir):
             {"vocabulary": 400, "model": "word"},
             "model 'word' is unknown; the models of pieces are: unigram, bpe",
         ),
-        ({"vocabulary": 60_000}, "cannot train 60000 pieces on .* units .*smaller vocabulary"),
-        (
-            {"vocabulary": 60_000, "model": "bpe"},
-            "cannot train 60000 pieces on .* units .*smaller vocabulary",
-        ),
     ],
 )
 def test_arguments_out_of_range_are_named(recordings, arguments, message):
     with pytest.raises(InputError, match=message):
         train_pieces(recordings, k=K, **{"model": "unigram"} | arguments)
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+def test_the_largest_vocabulary_is_named(recordings, model):
+    some = recordings[:2]
+    with pytest.raises(InputError, match="vocabulary is 60000, but 2500 units have at most") as refusal:
+        train_pieces(some, k=K, vocabulary=60_000, model=model)
+    most = int(re.search(r"at most (\d+) pieces", str(refusal.value))[1])
+    train_pieces(some, k=K, vocabulary=most, model=model)
+    with pytest.raises(InputError, match=f"vocabulary is {most + 1}, but 2500 units have at most {most} "):
+        train_pieces(some, k=K, vocabulary=most + 1, model=model)
 
 
 def test_as_many_units_as_there_can_be():
