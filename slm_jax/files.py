@@ -81,7 +81,7 @@ def stream_jsonl(path: str | os.PathLike) -> Iterator[tuple[int, dict]]:
 
 
 def stream_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 text file without their ends, with their numbers from 1.
+    """The lines of a UTF-8 text file without their ends (and its byte order mark), with their numbers from 1.
 
     Raises InputError naming the file, and the line that is not UTF-8.
     """
@@ -89,7 +89,7 @@ def stream_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
         # Bytes, because the lines of text would also end at characters JSON allows in a string.
         for number, line in enumerate(file, start=1):
             try:
-                yield number, line.decode("utf-8").rstrip("\r\n")
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
                 raise InputError(f"{path}, line {number}: not UTF-8 text ({error})") from None
 

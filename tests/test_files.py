@@ -46,6 +46,11 @@ def test_any_text_in_jsonl_goes_and_comes(tmp_path_factory, rows):
     assert read_jsonl(path) == rows
 
 
+def test_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n{"b": 2}\n')
+    assert read_jsonl(tmp_path / "rows.jsonl") == [{"a": 1}, {"b": 2}]
+
+
 def test_windows_line_ends_are_read(tmp_path):
     (tmp_path / "rows.jsonl").write_bytes(b'{"a": 1}\r\n\r\n{"a": 2}\r\n')
     assert read_jsonl(tmp_path / "rows.jsonl") == [{"a": 1}, {"a": 2}]

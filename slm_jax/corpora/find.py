@@ -11,6 +11,8 @@ from slm_jax.corpora.manifest import MANIFEST, stream_manifest
 from slm_jax.corpora.recording import AUDIO_SUFFIXES, TFDS, Recording, unique
 from slm_jax.errors import InputError
 
+MANIFESTS = (".jsonl", ".json", ".tsv")
+
 
 def find_recordings(path: str | os.PathLike) -> list[Recording]:
     """What `stream_recordings` yields, as a list; raises InputError when two have the same id."""
@@ -46,10 +48,15 @@ def _located(path: str | os.PathLike) -> Iterator[tuple[str, Recording]]:
         )
     if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
         raise InputError(f"{path}: is a recording; give its folder, or a manifest (.jsonl) that lists it")
+    if path.is_file() and path.suffix.lower() not in MANIFESTS:
+        raise InputError(
+            f"{path}: is neither audio nor a manifest ({', '.join(MANIFESTS)}); for text use --text, and "
+            "unpack an archive"
+        )
     if path.is_dir():
         manifest = path / MANIFEST
         return stream_manifest(manifest) if manifest.exists() else stream_folder(path)
-    return stream_tsv(path) if path.suffix == ".tsv" else stream_manifest(path)
+    return stream_tsv(path) if path.suffix.lower() == ".tsv" else stream_manifest(path)
 
 
 def _by_path(recordings: Iterator[Recording]) -> Iterator[tuple[str, Recording]]:

@@ -221,3 +221,10 @@ def test_real_audio_folder():
     if not folder.is_dir():
         pytest.skip("no real recordings here")
     assert len(scan_folder(folder)) >= 6
+
+
+@pytest.mark.parametrize("name", ["story.txt", "audio.zip"])
+def test_what_is_no_manifest_is_told_apart(tmp_path, name):
+    (tmp_path / name).write_text("Once upon a time.\n")
+    with pytest.raises(InputError, match=rf"{name}: is neither audio nor a manifest.*for text use --text"):
+        find_recordings(tmp_path / name)
