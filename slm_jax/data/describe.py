@@ -2,33 +2,35 @@
 
 import collections
 import itertools
+import math
 import os
 import pathlib
 
 import numpy as np
 
 from slm_jax.data.pairs_dataset import PairsDataset
-from slm_jax.data.table import format_table
+from slm_jax.data.table import format_hours, format_table
 from slm_jax.data.unit_dataset import UnitDataset
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
+from slm_jax.tokenizer import PIECES, kind_of
 
 SPLIT_COLUMNS = {
     "split": "{}",
     "records": "{:,}",
-    "hours": "{:,.2f}",
-    "units": "{:,}",
-    "units_per_second": "{:.1f}",
+    "hours": format_hours,
+    "tokens": "{:,}",
+    "tokens_per_second": "{:.1f}",
     "mean_length": "{:.0f}",
     "longest": "{:,}",
-    "units_in_use": "{:,}",
-    "unit_entropy": "{:.2f}",
+    "in_use": "{:,}",
+    "entropy_bits": "{:.2f}",
 }
 SOURCE_COLUMNS = {
     "source": "{}",
     "split": "{}",
     "records": "{:,}",
-    "hours": "{:,.2f}",
+    "hours": format_hours,
     "tokens": "{:,}",
     "tokens_per_second": "{:.1f}",
 }
@@ -39,6 +41,8 @@ def open_dataset(directory: str | os.PathLike) -> UnitDataset | PairsDataset:
     """The unit or pairs dataset in a folder; raises InputError naming the file and the fix."""
     path = pathlib.Path(directory) / "metadata.json"
     if not path.is_file():
+        _refuse_unfinished(path.parent)
+        _refuse_unfinished(path.parent.with_name(path.parent.name + ".partial"))
         raise InputError(f"{directory}: no dataset there; give a folder that slm tokenize made")
     readers = {reader.kind: reader for reader in (UnitDataset, PairsDataset)}
     kind = read_json(path).get("kind")
@@ -50,11 +54,24 @@ def open_dataset(directory: str | os.PathLike) -> UnitDataset | PairsDataset:
 
 
 def format_statistics(dataset: UnitDataset) -> str:
-    """One line a split: records, hours, units, and how the units are used (entropy in nats)."""
-    rows = [{"split": split, **statistics} for split, statistics in dataset.statistics().items()]
-    for row in rows:
-        row["hours"] = row["hours"] or None
-    heading = f"{dataset.name}: {dataset.kind}, vocabulary {dataset.vocab_size}"
+    """One line a split: records, hours, tokens (units or pieces), and how they are used."""
+    rows = [
+        {
+            "split": split,
+            "records": found["records"],
+            "hours": found["hours"] or None,
+            "tokens": found["units"],
+            "tokens_per_second": found["units_per_second"],
+            "mean_length": found["mean_length"],
+            "longest": found["longest"],
+            "in_use": found["units_in_use"],
+            "entropy_bits": found["unit_entropy"] / math.log(2),
+        }
+        for split, found in dataset.statistics().items()
+    ]
+    tokens = "pieces" if kind_of(dataset.tokenizer) == PIECES else "units"
+    kind = tokens if dataset.kind == UnitDataset.kind else f"{dataset.kind} ({tokens})"
+    heading = f"{dataset.name}: {kind}, vocabulary {dataset.vocab_size}"
     return f"{heading}\n{format_table(rows, SPLIT_COLUMNS)}"
 
 
@@ -77,6 +94,16 @@ def sources(dataset: UnitDataset) -> list[dict]:
 def format_sources(dataset: UnitDataset) -> str:
     """`sources` as a table of text."""
     return format_table(sources(dataset), SOURCE_COLUMNS)
+
+
+def _refuse_unfinished(folder: pathlib.Path) -> None:
+    if (folder / "plan.json").is_file():
+        shards = sum(read_json(folder / "plan.json")["number_of_shards"].values())
+        written = len(list(folder.glob("receipts/*.safetensors")))
+        raise InputError(
+            f"{folder}: unfinished, {written} of {shards} shards are written; run the same slm tokenize "
+            "again to go on"
+        )
 
 
 def _with_total(names: list[str]) -> list[str | None]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slm_jax.data.table import format_table
+from slm_jax.data.table import format_hours, format_table
 from slm_jax.data.unit_dataset import UnitDataset
 from slm_jax.files import atomic_path
 from slm_jax.tokenizer import PIECES, PieceTokenizer, kind_of
@@ -14,7 +14,7 @@ from slm_jax.tokenizer import PIECES, PieceTokenizer, kind_of
 COLUMNS = {
     "dataset": "{}",
     "tokens": "{:,}",
-    "hours": "{:,.2f}",
+    "hours": format_hours,
     "k": "{:,}",
     "in_use": "{:,}",
     "frame_rate": "{:g}",

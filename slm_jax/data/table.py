@@ -1,12 +1,12 @@
 """Numbers as a table of text: columns aligned, thousands separated, a dash where there is no number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 DASH = "-"
 
 
-def format_table(rows: Sequence[dict], columns: dict[str, str]) -> str:
-    """One line a row under the names of `columns`, {key of the rows: format of its values}.
+def format_table(rows: Sequence[dict], columns: dict[str, str | Callable]) -> str:
+    """One line a row under the names of `columns`, {key of the rows: format of its values, or a function}.
 
     Text stands at the left of its column, numbers at the right; None is a dash.
     """
@@ -23,5 +23,12 @@ def format_table(rows: Sequence[dict], columns: dict[str, str]) -> str:
     )
 
 
-def _cell(value, form: str) -> str:
-    return DASH if value is None else form.format(value)
+def format_hours(hours: float) -> str:
+    """Two decimals, and three digits below an hour."""
+    return f"{hours:,.2f}" if hours >= 1 else f"{hours:.3g}"
+
+
+def _cell(value, form: str | Callable) -> str:
+    if value is None:
+        return DASH
+    return form.format(value) if isinstance(form, str) else form(value)

@@ -20,6 +20,9 @@ from slm_jax.data import (
     write_dataset,
     write_granularity,
 )
+from slm_jax.data.table import format_hours
+from slm_jax.errors import InputError
+from slm_jax.files import write_json
 from slm_jax.tokenizer import write_external
 
 K = 30
@@ -94,6 +97,8 @@ def test_granularity_of_units_and_of_their_pieces(tmp_path, unit_dir, examples):
     assert units["bits_per_second"] == pytest.approx(len(stream) / seconds * entropy, rel=1e-4)
     assert units["frames_per_token"] == pytest.approx(25 * seconds / len(stream), rel=1e-4)
     assert units["units_per_token"] == 1
+    title, head, _ = format_statistics(UnitDataset(tmp_path / "encoded")).split("\n", 2)
+    assert ": pieces, vocabulary 62" in title and "units" not in head
     assert pieces["k"] == 60 and pieces["frame_rate"] == 25
     assert pieces["units_per_token"] == pytest.approx(len(stream) / pieces["tokens"])
     assert pieces["frames_per_token"] == pytest.approx(25 * seconds / pieces["tokens"], rel=1e-4)
@@ -110,3 +115,28 @@ def test_granularity_as_text_and_csv(tmp_path, unit_dir, untimed):
     assert [row["dataset"] for row in read] == ["units", "untimed"]
     assert float(read[0]["bits_per_second"]) == rows[0]["bits_per_second"]
     assert read[1]["hours"] == read[1]["frame_rate"] == ""
+
+
+def test_all_entropies_are_bits(unit_dir):
+    dataset = UnitDataset(unit_dir)
+    _, head, line, *_ = format_statistics(dataset).splitlines()
+    counts_K = dataset.unit_counts("train")
+    assert head.endswith("entropy bits")
+    assert line.split()[-1] == f"{stats.entropy(counts_K, base=2):.2f}"
+
+
+@pytest.mark.parametrize(("hours", "text"), [(0.01234, "0.0123"), (0.184, "0.184"), (1234.567, "1,234.57")])
+def test_short_datasets_show_their_hours(hours, text):
+    assert format_hours(hours) == text
+
+
+@pytest.mark.parametrize("asked", ["units.partial", "units"])
+def test_an_unfinished_dataset_says_how_far_it_is(tmp_path, asked):
+    (tmp_path / "units.partial" / "receipts").mkdir(parents=True)
+    write_json(tmp_path / "units.partial" / "plan.json", {"number_of_shards": {"train": 6, "validation": 1}})
+    for shard in range(2):
+        (tmp_path / "units.partial" / "receipts" / f"{shard}.safetensors").touch()
+    with pytest.raises(
+        InputError, match=r"units\.partial: unfinished, 2 of 7 shards are written; run the same"
+    ):
+        open_dataset(tmp_path / asked)
