@@ -112,6 +112,20 @@ def test_textless_lines(tmp_path, recordings, line):
     assert row["hours"] is None and row["tokens"] == sum(map(len, recordings.values()))
 
 
+@pytest.mark.parametrize("of_folder", [True, False])
+def test_lines_of_fairseq_have_their_names_in_the_manifest(tmp_path, of_folder):
+    (tmp_path / "valid.km").write_text("1 2 3\n4 5\n")
+    (tmp_path / "valid.tsv").write_text("/audio\n84/a.flac\t16000\n84/b.flac\t8000\n")
+    source = tmp_path if of_folder else tmp_path / "valid.km"
+    import_units("textless", source, tmp_path / "out", name="x", k=K)
+    found = read_all(tmp_path / "out")
+    assert {id: row["units"].tolist() for id, row in found.items()} == {"84/a": [1, 2, 3], "84/b": [4, 5]}
+    assert not of_folder or {row["split"] for row in found.values()} == {"validation"}
+    (tmp_path / "valid.km").write_text("1 2 3\n")
+    with pytest.raises(InputError, match=r"valid\.km: has 1 lines, but .*valid\.tsv names 2 recordings"):
+        import_units("textless", source, tmp_path / "again", name="x", k=K)
+
+
 def test_files_of_a_folder_say_their_split(tmp_path):
     (tmp_path / "units").mkdir()
     for name in ("train", "dev", "test", "spoken"):
@@ -241,7 +255,7 @@ BAD_LINES = [
     ("textless", "", "has no records"),
     ("slamkit", '{"id": "a", "units": [1]}\n{"id": "b"', "line 2: not valid JSON"),
     ("slamkit", "[1, 2]\n", "line 1: expected a JSON object"),
-    ("slamkit", '{"id": "a"}\n', "line 1: has no field units, audio_repr or tokens"),
+    ("slamkit", '{"id": "a"}\n', "line 1: has no field units, audio_repr, tokens or hubert"),
     ("slamkit", '{"units": [1]}\n', "line 1: has no name"),
     ("slamkit", '{"id": 3, "units": [1]}\n', "line 1: has no name"),
     ("slamkit", '{"id": "a", "units": [1, 2.5]}\n', "line 1: field 'units' holds something else than units"),

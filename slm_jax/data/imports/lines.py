@@ -48,10 +48,14 @@ class Lines:
         index, _, number = place
         where = f"{self._files[index]}, line {number}"
         try:
-            text = line.decode().strip("\r\n")
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
         except UnicodeDecodeError:
             raise InputError(f"{where}: is not UTF-8 text; convert the file") from None
-        record = self._parse(where, text)
+        record = self._parse(where, self._named(self._files[index], number, text))
         if record.split is None and self._in_folder:
             record.split = named_split(self._files[index].stem)
         return record
+
+    def _named(self, path: pathlib.Path, number: int, text: str) -> str:
+        """A line as `parse` wants it, for formats whose lines have their names elsewhere."""
+        return text

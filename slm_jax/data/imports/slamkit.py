@@ -1,4 +1,4 @@
-"""The JSON lines of slamkit: features with `units` and `duration`, or tokens with `audio_repr`."""
+"""The JSON lines of slamkit and textlesslib: units, their durations and a name in each."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from slm_jax.data.imports.record import ImportedRecord, check_units, record_of_r
 from slm_jax.errors import InputError
 
 NAMES = ("id", "file_name", "name", "audio")
-UNITS = ("units", "audio_repr", "tokens")
+UNITS = ("units", "audio_repr", "tokens", "hubert")
 
 
 def open_slamkit(path: str | os.PathLike) -> Lines:
