@@ -182,7 +182,7 @@ def _check_same(folder: pathlib.Path, found: dict | None, plan: dict) -> None:
 
 def _gather_speakers(partial: pathlib.Path, spool: Spool, tokenizer: Tokenizer, workers: int | None) -> None:
     """Leaves the statistics of the speakers for all shards, once, if the encoder normalizes by them."""
-    table = partial / SPEAKERS
+    table = partial / "dataset" / SPEAKERS
     if table.exists():
         return
     with resumable_read_errors():

@@ -42,8 +42,8 @@ class ShardJob:
 
     @property
     def speakers(self) -> pathlib.Path:
-        """The table of all shards, if the encoder normalizes by speaker."""
-        return self.path.parent.parent / SPEAKERS
+        """The table of all shards, if the encoder normalizes by speaker: it stays in the dataset."""
+        return self.path.parent / SPEAKERS
 
     def is_written(self) -> bool:
         if not (self.receipt.is_file() and self.path.is_file()):

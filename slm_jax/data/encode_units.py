@@ -10,6 +10,7 @@ import numpy as np
 from slm_jax.corpora import Recording
 from slm_jax.errors import InputError, WorkError
 from slm_jax.tokenizer import Tokenizer
+from slm_jax.tokenizer.audio_errors import blamed_on
 from slm_jax.tokenizer.loading import Loaded, load, load_batches, of_batch
 from slm_jax.tokenizer.speakers import for_speaker
 from slm_jax.tokenizer.spectrum import Statistics
@@ -31,8 +32,13 @@ def encode_each(
     if not tokenizer.encoder.on_device:
         for recording in recordings:
             encoder = for_speaker(tokenizer.encoder, speakers.get(recording.speaker))
-            batch = [load(recording, tokenizer.sample_rate)]
-            yield from _encode_batch(dataclasses.replace(tokenizer, encoder=encoder), batch)
+            try:
+                with blamed_on(recording.path):
+                    batch = [load(recording, tokenizer.sample_rate)]
+                    encoded = _encode_batch(dataclasses.replace(tokenizer, encoder=encoder), batch)
+            except InputError as error:
+                encoded = [(recording, 0.0, error)]
+            yield from encoded
         return
     with concurrent.futures.ThreadPoolExecutor(1) as device:
         computing = None

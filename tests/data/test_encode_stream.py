@@ -19,6 +19,7 @@ from slm_jax.corpora.synthesis import render
 from slm_jax.data import UnitDataset, encode_plan, encode_recordings
 from slm_jax.data.encode_plan import deal, spool_recordings
 from slm_jax.data.encode_units import encode_each
+from slm_jax.data.speaker_table import read_speakers
 from slm_jax.errors import InputError
 from slm_jax.tokenizer import ENCODERS, MFCC, Tokenizer, load_audio
 from slm_jax.tokenizer.speakers import speaker_statistics
@@ -203,6 +204,10 @@ def test_an_encoder_that_normalizes_by_speaker_gets_the_statistics_of_each(recor
         iter(recordings), tmp_path / "tokenizer", tmp_path / "out", name="test", workers=1, durations=True
     )
     speakers = speaker_statistics(recordings, encoder, workers=1)
+    kept = read_speakers(tmp_path / "out" / "speakers.safetensors")
+    assert kept.keys() == speakers.keys()
+    for name in kept:
+        np.testing.assert_array_equal(kept[name].mean_D, speakers[name].mean_D)
     by_id = {recording.id: recording for recording in recordings}
     rows = [row for split in ("train", "validation") for row in UnitDataset(tmp_path / "out").examples(split)]
     assert len(rows) == len(recordings) and len(speakers) == 3
@@ -211,6 +216,25 @@ def test_an_encoder_that_normalizes_by_speaker_gets_the_statistics_of_each(recor
         features_TxD = encoder.for_speaker(speakers[recording.speaker])(load_audio(recording.path, 16_000))
         expected = assign(features_TxD, tokenizer.centroids_KxD)
         np.testing.assert_array_equal(np.repeat(row["units"], row["runs"]), expected)
+
+
+def test_an_encoder_that_fails_on_a_recording_skips_it(recordings, tmp_path, monkeypatch):
+    Tokenizer(MFCC(), np.random.default_rng(0).normal(0, 30, (30, 26))).save(tmp_path / "tokenizer")
+    encode = MFCC.__call__
+
+    def fails_on_silence(self, wave_S):
+        if not wave_S.any():
+            raise ZeroDivisionError("no energy")
+        return encode(self, wave_S)
+
+    monkeypatch.setattr(MFCC, "__call__", fails_on_silence)
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    silence = Recording("silence", tmp_path / "silence.wav", "nobody", "test", "train")
+    skipped = encode_recordings(
+        [*recordings, silence], tmp_path / "tokenizer", tmp_path / "out", name="test", workers=1
+    )
+    assert [row["id"] for row in skipped] == ["silence"]
+    assert "ZeroDivisionError: no energy" in skipped[0]["reason"]
 
 
 @dataclasses.dataclass
