@@ -141,8 +141,8 @@ def _texts(path: pathlib.Path) -> Iterator[str]:
         raise InputError(f"{path}: no such text file")
     marked = _has(path, END_OF_TEXT)
     lines: list[str] = []
-    for number, line in stream_lines(path):
-        first, *others = line.removeprefix("\ufeff" if number == 1 else "").split(END_OF_TEXT)
+    for _, line in stream_lines(path):
+        first, *others = line.split(END_OF_TEXT)
         lines.append(first)
         for other in others if marked else [""] * (not line.strip()):
             yield "\n".join(lines)

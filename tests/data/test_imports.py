@@ -143,6 +143,7 @@ WRITINGS = {
     "units": lambda units: {"units": units},
     "audio_repr": lambda units: {"audio_repr": "".join(f"<Un{unit}>" for unit in units)},
     "tokens": lambda units: {"tokens": " ".join(map(str, units))},
+    "hubert": lambda units: {"hubert": " ".join(map(str, units))},
 }
 
 
