@@ -23,7 +23,7 @@ from slm_jax.model import (
     make_mesh,
 )
 from slm_jax.progress import progress
-from slm_jax.training.checkpoints import CONFIG, Checkpoints
+from slm_jax.training.checkpoints import CONFIG, Checkpoints, read_run_config
 from slm_jax.training.config import TrainConfig
 from slm_jax.training.heldout import heldout_loss
 from slm_jax.training.metrics import MetricsLog, model_flops_utilization, read_metrics, training_flops
@@ -208,7 +208,10 @@ def _claim(
     }
     path = run_dir / CONFIG
     if path.exists():
-        changed = [change for change in differences(read_json(path), content) if not change.startswith(FREE)]
+        # Read as configs: fields that an older version did not have are at their defaults.
+        *configs, data = read_run_config(run_dir)
+        old = dict(zip(("train", "model"), map(dataclasses.asdict, configs), strict=True), data=data)
+        changed = [change for change in differences(old, content) if not change.startswith(FREE)]
         if changed:
             raise InputError(
                 f"{path}: this folder holds a run with other settings ({', '.join(changed)}); "

@@ -181,6 +181,16 @@ def test_a_folder_of_another_run_is_refused(finished, units):
         train(parse_config(run_config(units, seed=1)), finished[0])
 
 
+def test_a_run_begun_before_a_setting_existed_goes_on(finished, units, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(finished[0], run_dir)
+    config = json.loads((run_dir / "config.json").read_text())
+    for model in (config["model"], config["train"]["model"]):
+        del model["kv_heads"], model["block"]
+    (run_dir / "config.json").write_text(json.dumps(config))
+    assert train(parse_config(run_config(units)), run_dir) == finished[1]
+
+
 def test_a_batch_that_does_not_split_is_refused(units, tmp_path):
     with pytest.raises(InputError, match=r"config\.batch_size 6 .* multiple of 8"):
         train(parse_config(run_config(units, batch_size=6)), tmp_path / "run")
