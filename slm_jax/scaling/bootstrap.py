@@ -33,23 +33,12 @@ def redrawn_errors(residual_R: np.ndarray, parameters: int, resamples: int, rng)
     return residual_R[rng.choice(kept, size=(resamples, len(residual_R)))]
 
 
-def student_tail(runs: int, parameters: int) -> float | None:
-    """Share of resamples beyond each end of the Student percentile interval; None with too few runs.
-
-    The percentiles of a normal that lie where Student's with the spare degrees of freedom has its 95 %.
-    """
-    spare = runs - parameters
-    if spare < MIN_SPARE_RUNS:
-        return None
-    return float(stats.norm.cdf(-stats.t.ppf(0.5 + CONFIDENCE / 2, spare)))
-
-
 def expanded_tail(runs: int, parameters: int) -> float | None:
     """Share of resamples beyond each end of the 95 % expanded percentile interval (Hesterberg 2015).
 
-    For averages and lines through few points, drawn in pairs, the plain percentile interval is too narrow:
-    resampling R runs to fit P parameters loses the factor sqrt((R - P) / R) and takes normal for Student
-    quantiles. Reading the percentiles further out makes up for both. None when there are too few runs.
+    The plain percentile interval is too narrow with few runs: resampling R runs to fit P parameters loses the
+    factor sqrt((R - P) / R) and takes normal for Student quantiles. Reading the percentiles further out makes
+    up for both. None when there are too few runs.
     """
     spare = runs - parameters
     if spare < MIN_SPARE_RUNS:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from slm_jax.scaling.bootstrap import estimate, redrawn_errors, resample_counts, student_tail
+from slm_jax.scaling.bootstrap import estimate, expanded_tail, redrawn_errors, resample_counts
 from slm_jax.scaling.forms.form import Form, evaluate, jacobian
 from slm_jax.scaling.solver import HUBER_DELTA, minimize
 
@@ -54,7 +54,7 @@ class LawFit:
         self.residual_R = self.response_R - fitted_R
 
         runs = rows if run_R is None else len(set(run_R))
-        self.tail = student_tail(runs, parameters)
+        self.tail = expanded_tail(runs, parameters)
         if runs < rows:
             self.bootstrap = "runs"
             weight_BxR = resample_counts(rows, resamples, rng, run_R)
