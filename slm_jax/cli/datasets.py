@@ -14,7 +14,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("dataset", metavar="DIR")
 
     sub = dataset.add("import", _import, "turn units that another project made into a dataset")
-    sub.epilog = "formats: slm_scaling (packed shards), slamkit (tokens.jsonl), textless (name|1 2 3)"
+    sub.epilog = "slm_scaling: packed shards; slamkit: JSON lines; textless: name|1 2 3, or .km beside a .tsv"
     sub.add_argument("source", metavar="PATH", help="the file or folder of units")
     sub.add_argument("--format", required=True, help="slm_scaling, slamkit or textless")
     sub.add_argument("--out", required=True, metavar="DIR")

@@ -1,6 +1,6 @@
 """Verbs that plan, train, evaluate and export models."""
 
-from slm_jax.cli.arguments import Verbs, add_config, check_output
+from slm_jax.cli.arguments import Verbs, add_config, at_least, check_output
 from slm_jax.errors import InputError
 
 
@@ -25,6 +25,18 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("--out", required=True, metavar="FILE", help="the result as JSON")
     sub.add_argument("--items", action="store_true", help="list every question's scores in the result")
+
+    sub = verbs.add("import", _import, "bring a published model, as a run that slm evaluate takes")
+    sub.epilog = (
+        "folders in Hugging Face's layout (Llama, Qwen2, OPT, GPT-NeoX, SlamKit, slm_scaling); a model of "
+        "SlamKit has its units after two special tokens: --first-unit 2"
+    )
+    sub.add_argument("--model", required=True, metavar="DIR", help="config.json and safetensors")
+    sub.add_argument("--tokenizer", required=True, metavar="DIR", help="of the units it was trained on")
+    sub.add_argument("--out", required=True, metavar="RUN")
+    sub.add_argument("--first-unit", type=at_least(0), default=0, metavar="N", help="its token for unit 0")
+    sub.add_argument("--eos", type=at_least(0), metavar="N", help="its token for EOS (default: as it says)")
+    sub.add_argument("--pad", type=at_least(0), metavar="N", help="its token for PAD (default: as it says)")
 
     sub = verbs.add("export", _export, "write a trained model in Hugging Face's Llama format")
     sub.add_argument("--checkpoint", required=True, metavar="RUN")
@@ -80,6 +92,21 @@ def _evaluate(options) -> None:
     result = evaluate(run, options.data, task=options.task, items=options.items)
     write_result(result, options.out)
     print(format_table(result))
+
+
+def _import(options) -> None:
+    from slm_jax.training import import_run
+
+    summary = import_run(
+        options.model,
+        options.out,
+        tokenizer_dir=options.tokenizer,
+        first_unit=options.first_unit,
+        eos=options.eos,
+        pad=options.pad,
+    )
+    left_out = summary["imported"]["tokens_left_out"]
+    print(f"{options.out}: {summary['params']:,} parameters; {left_out:,} tokens of no unit left out")
 
 
 def _export(options) -> None:
