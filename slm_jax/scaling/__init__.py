@@ -3,53 +3,72 @@
 Front door: `read_runs` (a results.csv), `fit` (the laws, as laws.json holds them), `format_summary` (text),
 `write_figures`; then, of the laws, `predict` (loss and accuracy of a size and tokens), `allocate` (what a
 budget is best spent on), `suggest` (the next run that teaches most). Beside them `optimum` (of a plain law by
-hand) and `compute_budgets` (runs of equal compute). Works on tables alone and imports no other room.
+hand), `write_contours` (runs on a given law) and `compute_budgets` (runs of equal compute). What others
+published: `published_runs`, `published_table` and `PUBLISHED_TABLES`, `PUBLISHED_SPEECH_LAW`, and
+`beside_paper` (their fit beside the paper's numbers); `merge_tables` puts several into one. Works on tables
+alone and imports no other room.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-from slm_jax.scaling.table import Runs, Task, read_runs
+from slm_jax.scaling.published import PUBLISHED_SPEECH_LAW, PUBLISHED_TABLES, published_runs, published_table
+from slm_jax.scaling.table import MEASURED, Runs, Task, read_runs
 
 if TYPE_CHECKING:
     from slm_jax.scaling.allocation import allocate
-    from slm_jax.scaling.figures import write_figures
-    from slm_jax.scaling.formatting import format_estimate, format_size, places_for_interval
+    from slm_jax.scaling.figures import write_contours, write_figures
+    from slm_jax.scaling.formatting import format_estimate, format_size, format_task, places_for_interval
     from slm_jax.scaling.frontier import optimum
     from slm_jax.scaling.isoflop import compute_budgets
     from slm_jax.scaling.laws import fit
+    from slm_jax.scaling.merge import merge_tables
     from slm_jax.scaling.next_run import suggest
     from slm_jax.scaling.prediction import predict
+    from slm_jax.scaling.published.beside import beside_paper
     from slm_jax.scaling.summary import format_summary
 
 __all__ = [
+    "MEASURED",
+    "PUBLISHED_SPEECH_LAW",
+    "PUBLISHED_TABLES",
     "Runs",
     "Task",
     "allocate",
+    "beside_paper",
     "compute_budgets",
     "fit",
     "format_estimate",
     "format_size",
     "format_summary",
+    "format_task",
+    "merge_tables",
     "optimum",
     "places_for_interval",
     "predict",
+    "published_runs",
+    "published_table",
     "read_runs",
     "suggest",
+    "write_contours",
     "write_figures",
 ]
 
 _HOMES = {  # loaded when first used: jax, scipy and matplotlib take a second to import
     "allocate": "allocation",
+    "beside_paper": "published.beside",
     "compute_budgets": "isoflop",
     "fit": "laws",
     "format_estimate": "formatting",
     "format_size": "formatting",
     "format_summary": "summary",
+    "format_task": "formatting",
+    "merge_tables": "merge",
     "optimum": "frontier",
     "places_for_interval": "formatting",
     "predict": "prediction",
     "suggest": "next_run",
+    "write_contours": "figures",
     "write_figures": "figures",
 }
 

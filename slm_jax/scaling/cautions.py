@@ -42,7 +42,7 @@ def why_no_losses(runs: Runs) -> str:
     if not np.isfinite(runs.loss_R).any():
         return "the table has no losses"
     source = next(source for source in runs.loss_source if source not in MEASURED)
-    return f"its losses were computed ({source}), and a fit to them would only return what they came from"
+    return f"the losses are those of a formula ({source}), and a fit to them would only return it"
 
 
 def law_warnings(law: LawFit, group: dict, runs: Runs) -> list[str]:

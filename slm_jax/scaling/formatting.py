@@ -5,6 +5,13 @@ from collections.abc import Callable
 
 from slm_jax.scaling.bootstrap import Estimate
 
+TASK_NAMES = {
+    "blimp": "(s)BLIMP",
+    "sblimp": "sBLIMP",
+    "tstorycloze": "tStoryCloze",
+    "sstorycloze": "sStoryCloze",
+}
+
 
 def format_estimate(found: Estimate | None, write: Callable[[float], str] | None = None) -> str:
     """`0.51 [0.43, 0.60]`: two digits of the interval's width, or as `write` writes a number.
@@ -30,6 +37,11 @@ def places_for_interval(low: float, high: float) -> int | None:
     if high - low <= 1e-9 * largest or decades_apart or largest >= 1e5:
         return None
     return max(0, 1 - math.floor(math.log10(high - low)))
+
+
+def format_task(task: str) -> str:
+    """A task as its authors write it, else its column's name in words: sblimp_pair -> sBLIMP pair."""
+    return " ".join(TASK_NAMES.get(word.lower(), word) for word in task.split("_"))
 
 
 def format_size(number: float) -> str:

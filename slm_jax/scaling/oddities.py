@@ -14,8 +14,19 @@ ODD_TOKENS_PER_PARAMETER = (1e-3, 1e6)
 
 
 def oddities(runs: Runs) -> list[str]:
-    """Sentences on odd units, on runs that may be counted twice, and on columns that were left out."""
-    return [*runs.notes, *_odd_units(runs), *_repeats(runs)]
+    """Sentences on what was left out, losses that were not measured, odd units, and runs counted twice."""
+    return [*runs.notes, *_not_measured(runs), *_odd_units(runs), *_repeats(runs)]
+
+
+def _not_measured(runs: Runs) -> list[str]:
+    rows_R = np.isfinite(runs.loss_R) & ~runs.measured_R
+    if not rows_R.any():
+        return []
+    sources = sorted({runs.loss_source[row] for row in np.flatnonzero(rows_R)})
+    return [
+        f"The losses of {int(rows_R.sum())} runs were not measured ({', '.join(sources)}): they stand in for "
+        "the loss where accuracy is compared with it, and no law is fitted to them."
+    ]
 
 
 def _odd_units(runs: Runs) -> list[str]:

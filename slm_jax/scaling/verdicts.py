@@ -51,7 +51,8 @@ def claims(group: dict) -> list[dict]:
         growth = task and task["compute"]
         gamma = growth and growth.get("all_runs", growth["exponent"])
         too_few = absent or "fewer than two frontier runs with different compute were evaluated"
-        found.append(_claim("Accuracy grows with compute", name, "gamma", gamma, {"above": 0.0}, too_few))
+        grows = "Accuracy grows with compute" + (" over all runs" if growth and "all_runs" in growth else "")
+        found.append(_claim(grows, name, "gamma", gamma, {"above": 0.0}, too_few))
     return found
 
 

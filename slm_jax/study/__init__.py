@@ -5,10 +5,13 @@ from slm_jax.study.config import StudyConfig, default_study, parse_study
 from slm_jax.study.plan import format_plan, plan_budget, plan_grid
 from slm_jax.study.report import write_report
 from slm_jax.study.runner import run_study
+from slm_jax.study.tables import TablesConfig, default_tables
 
 __all__ = [
     "StudyConfig",
+    "TablesConfig",
     "default_study",
+    "default_tables",
     "format_plan",
     "isoflop_config",
     "isoflop_grid",

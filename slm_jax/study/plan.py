@@ -7,6 +7,7 @@ import os
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
 from slm_jax.model import SIZES, TransformerConfig, count_parameters
+from slm_jax.scaling import PUBLISHED_SPEECH_LAW as SPEECH_LAW
 from slm_jax.scaling import optimum
 from slm_jax.study.config import StudyConfig
 from slm_jax.training import training_flops
@@ -14,7 +15,7 @@ from slm_jax.training import training_flops
 PUBLISHED_VOCABULARY = 502
 PUBLISHED_SPEECH_LAW = (
     "speech units, mHuBERT 25 Hz, K = 500 (Cuervo & Marxer 2024)",
-    {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24},
+    SPEECH_LAW,
     (6 * 20_710_912 * 662_560_000.0, 6 * 823_179_264 * 16_499_220_000.0),  # of the published runs
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from slm_jax.data import open_dataset
 from slm_jax.files import atomic_path, read_json, read_jsonl
-from slm_jax.scaling import Runs, compute_budgets, read_runs
+from slm_jax.scaling import MEASURED, Runs, compute_budgets, read_runs
 from slm_jax.study import report_numbers as numbers
 from slm_jax.study.report_laws import describe_comparisons, describe_group
 from slm_jax.study.report_media import Clip, read_clips, read_figures
@@ -57,6 +57,8 @@ def _environment() -> jinja2.Environment:
         "duration",
         "hours",
         "words",
+        "task",
+        "typeset",
         "percent",
     ):
         environment.filters[form] = getattr(numbers, form)
@@ -69,7 +71,8 @@ def _content(study_dir: pathlib.Path) -> dict:
     laws = read_json(study_dir / "laws.json")
     table = read_runs(study_dir / "results.csv")
     members = table.groups()
-    runs = _run_rows(study_dir, members)
+    sources = sorted({source for source in table.loss_source if source not in MEASURED})
+    runs = _run_rows(study_dir, members, sources)
     datasets = _datasets(study_dir / "data")
     return {
         "plan": plan,
@@ -78,9 +81,12 @@ def _content(study_dir: pathlib.Path) -> dict:
         "resamples": laws["resamples"],
         "groups": [describe_group(name, group, members[name]) for name, group in laws["groups"].items()],
         "comparisons": describe_comparisons(laws),
+        "published": _optional(study_dir / "published.json", None),
         "figures": read_figures(study_dir / "figures"),
         "tasks": list(table.tasks),
         "runs": runs,
+        "loss_sources": sources,
+        "timed": any(run["tokens_per_second"] for run in runs),
         "budgets": sum(run["opens_budget"] for run in runs),
         "failed": _optional(study_dir / "failed.json", []),
         "bests": [best for name in members if (best := _best(study_dir, name, runs))],
@@ -96,12 +102,13 @@ def _optional(path: pathlib.Path, default):
     return read_json(path) if path.exists() else default
 
 
-def _run_rows(study_dir: pathlib.Path, groups: dict[str, Runs]) -> list[dict]:
+def _run_rows(study_dir: pathlib.Path, groups: dict[str, Runs], sources: list[str]) -> list[dict]:
     """The rows of results.csv with what each run's summary adds, by compute and size."""
     rows = []
     for group, members in groups.items():
         for i, name in enumerate(members.model):
             summary = _optional(study_dir / "runs" / name / "summary.json", {})
+            source = members.loss_source[i] if members.loss_source else ""
             rows.append(
                 {
                     "name": name,
@@ -111,7 +118,8 @@ def _run_rows(study_dir: pathlib.Path, groups: dict[str, Runs]) -> list[dict]:
                     "epochs": summary.get("epochs")
                     or _known(members.tokens_R[i] / members.unique_tokens_R[i]),
                     "flops": members.flops_R[i],
-                    "loss": members.loss_R[i],
+                    "loss": _known(members.loss_R[i]),
+                    "loss_mark": "†" * (sources.index(source) + 1) if source in sources else "",
                     "tasks": {task: _accuracy(found, i) for task, found in members.tasks.items()},
                     "tokens_per_second": summary.get("tokens_per_second"),
                     "devices": summary.get("devices"),
@@ -135,9 +143,9 @@ def _known(number: float) -> float | None:
 
 
 def _best(study_dir: pathlib.Path, group: str, runs: list[dict]) -> dict | None:
-    """The run of a group with the highest accuracy and the one with the lowest loss, on every task.
+    """The run of a group with the highest accuracy and the one with the lowest measured loss, on every task.
 
-    Marks the two. Losses do not compare between groups.
+    Marks the two. Losses do not compare between groups, and may be missing (`lowest` is None).
     """
     runs = [run for run in runs if run["group"] == group]
     tasks = list(runs[0]["tasks"])
@@ -146,10 +154,12 @@ def _best(study_dir: pathlib.Path, group: str, runs: list[dict]) -> dict | None:
     task = PRIMARY_TASK if PRIMARY_TASK in tasks else tasks[0]
     evaluated = [run for run in runs if run["tasks"][task]]
     accurate = max(evaluated, key=lambda run: run["tasks"][task]["value"])
-    lowest = min(runs, key=lambda run: run["loss"])
+    measured = [run for run in runs if run["loss"] is not None and not run["loss_mark"]]
+    lowest = min(measured, key=lambda run: run["loss"], default=None)
     accurate["marks"].append("best accuracy")
-    lowest["marks"].append("lowest loss")
-    models = [accurate] if accurate is lowest else [accurate, lowest]
+    if lowest:
+        lowest["marks"].append("lowest loss")
+    models = [accurate] if lowest in (accurate, None) else [accurate, lowest]
     return {
         "group": group,
         "task": task,

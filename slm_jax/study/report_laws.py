@@ -1,12 +1,10 @@
 """The answers of a study in words: claims, laws in numbers, the next decade, and what could not be said."""
 
-import re
-
 import numpy as np
 
 from slm_jax.scaling import Runs
 from slm_jax.study.report_numbers import (
-    MINUS,
+    GREEK,
     accuracy,
     count,
     fixed,
@@ -14,11 +12,13 @@ from slm_jax.study.report_numbers import (
     percent,
     power,
     significant,
-    words,
+    task,
+    typeset,
 )
 
+MOST_FLOPS = 1e40  # a prediction beyond it says no more than "never"
 MARKS = {"supported": "✓", "not supported": "✕", "cannot tell": "?"}
-SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "exponent of C": "x"}
+SYMBOLS = GREEK | {"exponent of C": "x"}
 LAW_MEANINGS = {
     "E": "loss in nats per token that neither size nor data removes",
     "A": "scale of the term in parameters",
@@ -44,7 +44,7 @@ def describe_group(name: str, group: dict, runs: Runs) -> dict:
         "laws": _law_tables(group),
         "decade": _next_decade(group["next_decade"], runs),
         "absent": {
-            ABSENT_NAMES.get(key, f"Laws of {words(key)}"): reason for key, reason in group["absent"].items()
+            ABSENT_NAMES.get(key, f"Laws of {task(key)}"): reason for key, reason in group["absent"].items()
         },
         "warnings": group["warnings"],
     }
@@ -55,11 +55,11 @@ def describe_comparisons(laws: dict) -> list[dict]:
     return [
         {
             "claim": f"Accuracy grows faster with compute for {row['faster']} than for {row['slower']}",
-            "task": words(row["task"]),
+            "task": task(row["task"]),
             "symbol": "ratio of γ",
             "number": interval(row["gamma_ratio"]),
             "reading": f"One decade of {row['faster']} compute is worth {interval(row['gamma_ratio'])} "
-            f"decades of {row['slower']} compute.",
+            f"decades of {row['slower']} compute. {_reach(row)}",
             "why": "" if row["verdict"] == "supported" else "The interval does not exclude a ratio of 1.",
             **_verdict(row["verdict"]),
         }
@@ -67,12 +67,28 @@ def describe_comparisons(laws: dict) -> list[dict]:
     ]
 
 
+def _reach(row: dict) -> str:
+    """The compute the slower group would need for the best accuracy of the faster."""
+    level = next(level for level in row["levels"] if level["best_of"] == row["faster"])
+    place = {
+        end: 10**number for end, number in level["log10_flops"][row["slower"]].items() if number is not None
+    }
+    if any(number > MOST_FLOPS for number in place.values()):
+        return ""
+    interval_of = f" [{power(place['low'])}, {power(place['high'])}]" if len(place) == 3 else ""
+    how = ", extrapolated" if row["slower"] in level["extrapolated"] else ""
+    if row["slower"] in level["saturated"]:
+        how += " and as if it did not saturate below"
+    best = f"the best {row['faster']} run ({level['accuracy']:.2f})"
+    return f"To reach {best}, {row['slower']} would need {power(place['value'])}{interval_of} FLOPs{how}."
+
+
 def _claim(claim: dict) -> dict:
     found = claim["estimate"]
     read = READINGS.get(claim["symbol"])
     return {
         "claim": claim["claim"],
-        "task": words(claim["task"] or ""),
+        "task": task(claim["task"] or ""),
         "symbol": SYMBOLS.get(claim["symbol"], claim["symbol"]),
         "number": interval(found),
         "reading": read(found) if read and found else "",
@@ -89,21 +105,15 @@ def _why(claim: dict) -> str:
     """The reason for the verdict, without the number, which stands beside it."""
     if claim["verdict"] == "cannot tell":
         if claim["estimate"] is None:
-            return f"These runs cannot say: {_typeset(claim['because'])}."
+            return f"These runs cannot say: {typeset(claim['because'])}."
         if claim["estimate"]["low"] is None:
             return "There are too few runs for an interval."
-        return f"These runs do not decide it: {_typeset(claim['because'].rpartition('], ')[2])}."
+        return f"These runs do not decide it: {typeset(claim['because'].rpartition('], ')[2])}."
     symbol = SYMBOLS.get(claim["symbol"], claim["symbol"])
     if claim["verdict"] == "not supported":
         return f"The whole interval of {symbol} contradicts it."
     side = "above" if claim["estimate"]["low"] > 0 else "below"
     return f"The whole interval of {symbol} lies {side} 0."
-
-
-def _typeset(text: str) -> str:
-    """Greek letters and minus signs in a sentence written in ASCII."""
-    text = re.sub(r"\b(alpha|beta|gamma)\b", lambda match: SYMBOLS[match[0]], text)
-    return re.sub(r"(?<![\w-])-(?=\d)", MINUS, text)
 
 
 def _tenfold(exponent: dict) -> str:
@@ -149,9 +159,9 @@ def _law_tables(group: dict) -> list[dict]:
             ("R²", "of the line", fixed(power_law["r_squared"], 3)),
         ]
         tables.append({"title": "Loss along the frontier, L ∝ Cˣ", "note": "", "rows": rows})
-    for name, task in group["tasks"].items():
-        if task:
-            tables.append({"title": f"Accuracy on {words(name)}", "note": "", "rows": _task_rows(task)})
+    for name, found in group["tasks"].items():
+        if found:
+            tables.append({"title": f"Accuracy on {task(name)}", "note": "", "rows": _task_rows(found)})
     return tables
 
 
@@ -169,25 +179,34 @@ def _allocation_rows(group: dict) -> list[tuple]:
     return rows
 
 
-def _task_rows(task: dict) -> list[tuple]:
-    correlation = task["correlation"]
-    low, high = correlation["fisher"]
-    rows = [
-        ("r", f"correlation with loss, {task['runs']} runs", interval(correlation)),
-        ("r", "the same, by Fisher’s z", interval({"value": correlation["value"], "low": low, "high": high})),
-        ("slope", "accuracy per nat of loss", interval(task["line"]["slope"])),
-    ]
-    if task["compute"]:
-        meaning = f"accuracy ∝ Cᵞ, through {task['compute']['runs']} frontier runs"
-        rows.append(("γ", meaning, interval(task["compute"]["exponent"])))
+def _task_rows(found: dict) -> list[tuple]:
+    rows, correlation, growth = [], found["correlation"], found["compute"]
+    if correlation:
+        low, high = correlation["fisher"]
+        fisher = {"value": correlation["value"], "low": low, "high": high}
+        rows.append(("r", f"correlation with loss, {found['runs']} runs", interval(correlation)))
+        rows.append(("r", "the same, by Fisher’s z", interval(fisher)))
+        rows.append(("slope", "accuracy per nat of loss", interval(found["line"]["slope"])))
+    if growth:
+        through = f"{growth['runs']} runs of the {growth['frontier']} per FLOP"
+        rows.append(("γ", f"accuracy ∝ Cᵞ, through {through}", interval(growth["exponent"])))
+        if "all_runs" in growth:
+            rows.append(("γ", "the same through all runs", interval(growth["all_runs"])))
+        if growth["saturation"]:
+            level, where = growth["saturation"]["accuracy"], power(growth["saturation"]["flops"]["value"])
+            rows.append(("Q", f"where accuracy stops growing, at {where} FLOPs", interval(level)))
     return rows
 
 
 def _next_decade(decade: dict, runs: Runs) -> dict:
-    """Ten times the largest compute: rows of (what, lowest-loss run so far, prediction, by which law)."""
-    lowest = int(runs.loss_R.argmin())
-    loss, by_line = fixed(runs.loss_R[lowest], 3), "power law of the frontier"
-    rows = []
+    """Ten times the largest compute: rows of (what, that of a run so far, prediction, by which law).
+
+    The run is that of the lowest measured loss, or else the most accurate on each task.
+    """
+    measured_R = runs.measured_R
+    rows, by_line = [], "power law of the frontier"
+    lowest = int(np.where(measured_R, runs.loss_R, np.inf).argmin()) if measured_R.any() else None
+    loss = None if lowest is None else fixed(runs.loss_R[lowest], 3)
     best = decade["by_loss_law"]
     if best:
         size, tokens = count(runs.params_R[lowest]), count(runs.tokens_R[lowest])
@@ -196,8 +215,10 @@ def _next_decade(decade: dict, runs: Runs) -> dict:
         rows.append(("Loss (nats per token)", loss, interval(best["loss"]), "loss law"))
     if decade["loss_by_compute_law"]:
         rows.append(("Loss (nats per token)", loss, interval(decade["loss_by_compute_law"]), by_line))
-    for task, found in decade["accuracy"].items():
-        today = runs.tasks[task].accuracy_R[lowest]
+    for name, found in decade["accuracy"].items():
+        accuracy_R = runs.tasks[name].accuracy_R
+        today = np.nanmax(accuracy_R) if lowest is None else accuracy_R[lowest]
         today = fixed(today if np.isfinite(today) else None)
-        rows.append((f"Accuracy, {words(task)}", today, accuracy(found), by_line))
-    return {"flops": power(decade["flops"]), "rows": rows}
+        rows.append((f"Accuracy, {task(name)}", today, accuracy(found), by_line))
+    today = "most accurate run" if lowest is None else "lowest-loss run"
+    return {"flops": power(decade["flops"]), "rows": rows, "today": today}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import soundfile
 
-from slm_jax.study.report_numbers import words
+from slm_jax.study.report_numbers import task, words
 
 LARGEST_SVG = 400_000  # bytes; a larger figure goes in as PNG
 LARGEST_CLIPS = 700_000  # bytes of FLAC in a page, which base64 makes 0.93 MB
@@ -27,6 +27,12 @@ CAPTIONS = {  # in reading order: title, how to read it
         "with few on the right. The bottom of a bowl is the best size for that budget; the further right "
         "it moves from budget to budget, the more compute should go into parameters.",
     ),
+    "groups": (
+        "Side by side",
+        "Solid points are on the frontier of their group, pale ones are not. Where a dotted line runs on, it "
+        "is the slower group’s power law, continued as if nothing saturated, to the best accuracy of the "
+        f"faster: the cross is an extrapolation, the bar its interval. {FITS}",
+    ),
     "loss_accuracy": (
         "Does loss predict accuracy?",
         "Each dot is one run with the interval of its accuracy. The closer the dots lie to the line, the "
@@ -40,9 +46,9 @@ CAPTIONS = {  # in reading order: title, how to read it
     ),
     "loss_law": (
         "The loss law, and the best size for a budget",
-        "Shades are the loss the law gives to a model of that size trained with that compute. Read "
-        "upwards from a budget: the line passes through the size with the lowest loss. Dots are the runs "
-        "the law was fitted to; away from them it is extrapolation.",
+        "Contours join the sizes and compute to which the law gives the same loss. Read upwards from a "
+        "budget: the line passes through the size with the lowest loss. Dots are the runs; away from them "
+        "the law is extrapolation.",
     ),
 }
 
@@ -85,9 +91,9 @@ def _figure(folder: pathlib.Path, name: str) -> Figure:
         source = data_uri("image/png", png.read_bytes())
     kind = _kind(name)
     title, caption = CAPTIONS[kind] if kind else (words(name), "")
-    subject = words(name[len(kind) + 1 :]) if kind else ""
+    subject = task(name[len(kind) + 1 :]) if kind else ""
     if subject:
-        title = f"{title} {subject.capitalize()}" if title.endswith("?") else f"{title}: {subject}"
+        title = f"{title} {subject[0].upper()}{subject[1:]}" if title.endswith("?") else f"{title}: {subject}"
     return Figure(title, caption, f"Chart. {title}. {caption}", source)
 
 

@@ -2,14 +2,16 @@
 
 import functools
 import math
+import re
 from collections.abc import Callable
 
-from slm_jax.scaling import places_for_interval
+from slm_jax.scaling import format_task, places_for_interval
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 NONE = "–"
+GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
 
 
 def count(number: float | None) -> str:
@@ -85,6 +87,19 @@ def hours(number: float) -> str:
 def percent(fraction: float) -> str:
     """A fraction as a whole percentage."""
     return f"{fraction:.0%}".replace("%", f"{THIN}%")
+
+
+def typeset(text: str) -> str:
+    """A sentence written in ASCII with Greek letters, minus signs, powers of ten and apostrophes."""
+    text = re.sub(r"\b(alpha|beta|gamma)\b", lambda match: GREEK[match[0]], text)
+    text = re.sub(r"\b\d[\d.]*e[+-]\d+\b", lambda match: power(float(match[0])), text)
+    text = re.sub(r"(?<=\w)'(?=\w)|(?<=s)'(?= )", "\N{RIGHT SINGLE QUOTATION MARK}", text)
+    return re.sub(r"(?<![\w-])-(?=[\d ])", MINUS, text)
+
+
+def task(name: str) -> str:
+    """A task as its authors write it."""
+    return format_task(name)
 
 
 def words(name: str) -> str:

@@ -1,13 +1,9 @@
 """A study, stage by stage; every stage that is done is found done, so that running it again goes on."""
 
 import dataclasses
-import datetime
 import json
 import os
 import pathlib
-import platform
-import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +11,6 @@ from collections.abc import Callable
 import jax
 
 from slm_jax import corpora, scaling
-from slm_jax.cores import available_cores
 from slm_jax.data import (
     PairsDataset,
     UnitDataset,
@@ -30,11 +25,12 @@ from slm_jax.files import is_empty, read_json, write_json
 from slm_jax.model import make_mesh, share_cpu_among_devices
 from slm_jax.study.config import StudyConfig, parse_study
 from slm_jax.study.plan import PlannedRun, plan_grid
+from slm_jax.study.provenance import provenance
 from slm_jax.study.report import write_report
 from slm_jax.study.results import read_curves, write_results
+from slm_jax.study.tables import run_tables
 from slm_jax.tokenizer import fit_tokenizer, make_encoder
 from slm_jax.training import TrainingDiverged, check_batch, differences, train
-from slm_jax.versions import versions
 
 SPOKEN = {
     "stories": corpora.story_utterances,
@@ -48,11 +44,14 @@ TASKS = {"minimal_pairs": "pairs", "topic_cloze": "cloze"}
 
 
 def run_study(config, study_dir: str | os.PathLike) -> pathlib.Path:
-    """Runs a study from text to report; returns the report's path.
+    """Runs a study from text to report, or from tables to report; returns the report's path.
 
-    `config` is a ConfigDict or mapping with the fields of StudyConfig. A stage or run that is done is not
-    done again. Raises InputError for a bad config, or a folder that holds another study.
+    `config` is a ConfigDict or mapping with the fields of StudyConfig, or of TablesConfig (`tables`). A stage
+    or run that is done is not done again. Raises InputError for a bad config, or a folder that holds another
+    study.
     """
+    if "tables" in config:
+        return run_tables(config, study_dir)
     return Study(parse_study(config), study_dir).run()
 
 
@@ -222,13 +221,11 @@ class Study:
             "config": config,
             "runs": [],
             "seed": self.config.seed,
-            "versions": versions(),
-            "command": shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "commit": _commit(),
-            "machine": f"{available_cores()} cores, {platform.machine()}, {platform.system()}",
-            "started": found["started"] if found else _now(),
+            **provenance(),
         }
-        if not found:
+        if found:
+            plan["started"] = found["started"]
+        else:
             write_json(path, plan)
         return plan
 
@@ -242,10 +239,6 @@ class Study:
             write_json(self.dir / "timings.json", self.timings)
 
 
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
 def _work(run: PlannedRun) -> float:
     """What a run's time is about proportional to, over sizes a thousandfold apart."""
     return run.tokens * (run.params + PARAMS_WORTH_OF_OVERHEAD)
@@ -255,18 +248,3 @@ def _keep_compilations(compile_cache: pathlib.Path) -> None:
     """Runs of one size are compiled once, over restarts too."""
     jax.config.update("jax_compilation_cache_dir", os.fspath(compile_cache.absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-
-
-def _commit() -> str | None:
-    """The commit of the checkout this package runs from, with "+" when it has changes; None outside one."""
-    here = pathlib.Path(__file__)
-    git = ["git", "-C", os.fspath(here.parent)]
-
-    def ask(*words: str) -> str:
-        return subprocess.check_output([*git, *words], stderr=subprocess.DEVNULL, text=True).strip()
-
-    try:
-        ask("ls-files", "--error-unmatch", here.name)  # not a repository the environment happens to lie in
-        return ask("rev-parse", "--short", "HEAD") + ("+" if ask("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -1,32 +1,32 @@
-"""Figures of the loss: against compute, against size at fixed compute, and the fitted law's surface."""
+"""Figures of the loss: against compute, and against size at fixed compute."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from slm_jax.scaling.envelope import Curves, envelope
 from slm_jax.scaling.figures.style import (
     LINE_COLOURS,
     SizeColours,
     draw_law,
+    label_ends,
     legend,
     log_axis,
     new_figure,
+    power_of_ten,
     ring,
     spread,
 )
 from slm_jax.scaling.formatting import format_estimate
-from slm_jax.scaling.forms import PLAIN, law_loss
 from slm_jax.scaling.frontier import on_frontier
 from slm_jax.scaling.isoflop import shared_budgets
-from slm_jax.scaling.table import FLOPS_PER_PARAMETER_AND_TOKEN, Runs
+from slm_jax.scaling.table import Runs
 
 COMPUTE = "Training compute (FLOPs)"
 LOSS = "Loss (nats per token)"
 HELD_OUT_LOSS = "Held-out loss (nats per token)"
 GREY = "#888888"
-MOST_LEGEND_BUDGETS = 6
+MOST_LABELLED_BUDGETS = 8
 REACH = 10.0001  # figures extrapolate one decade
 
 
@@ -56,31 +56,30 @@ def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Cur
         axes.plot(flops, loss, "o", color=colours(size), zorder=3)
     front_R = on_frontier(runs.flops_R, runs.loss_R)
     handles.append(ring(axes, runs.flops_R[front_R], runs.loss_R[front_R]))
-    most = group["flops"]["most"]
+    most, ends = group["flops"]["most"], []
     if law:
         points = near(law["points"], most)
-        handles.append(
-            draw_law(
-                axes, [p["flops"] for p in points], points, LINE_COLOURS[0], "power law of\nfrontier runs"
-            )
-        )
+        draw_law(axes, [p["flops"] for p in points], points, LINE_COLOURS[0])
+        ends.append((points[-1]["flops"], points[-1]["value"], "power law", LINE_COLOURS[0]))
     if group["frontier"]:
         points = near(group["frontier"]["points"], most)
         losses = [{**p["loss"], "extrapolated": p["extrapolated"]} for p in points]
-        handles.append(
-            draw_law(axes, [p["flops"] for p in points], losses, LINE_COLOURS[1], "optimum of\nL(N, D)")
-        )
+        draw_law(axes, [p["flops"] for p in points], losses, LINE_COLOURS[1])
+        ends.append((points[-1]["flops"], losses[-1]["value"], "best of L(N, D)", LINE_COLOURS[1]))
     axes.set_xscale("log")
     _show_runs(axes, runs, curves)
     log_axis(axes, "x", COMPUTE, "power")
     log_axis(axes, "y", LOSS if curves else HELD_OUT_LOSS)
-    legend(figure, handles, dashed=bool(law or group["frontier"]))
+    legend(figure, handles, dashed=bool(ends))
+    figure.draw_without_rendering()
+    label_ends(axes, ends)
     return figure
 
 
 def _show_runs(axes, runs: Runs, curves: Curves) -> None:
     """Keeps the first steps of training curves and wide bands from squeezing the runs."""
-    axes.set_xlim(left=max(axes.get_xlim()[0], runs.flops_R.min() / 4))
+    low, high = axes.get_xlim()
+    axes.set_xlim(max(low, runs.flops_R.min() / 4), min(high, runs.flops_R.max() * REACH))
     low, high = axes.get_ylim()
     ends = [loss_S[-1] for _, loss_S, _ in curves.values()]
     top, bottom = max([*runs.loss_R, *ends]), min([*runs.loss_R, *ends])
@@ -94,8 +93,8 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
     if exponent:
         title += f":  $N_{{opt}} \\propto C^a$, a = {format_estimate(exponent)}"
     figure, axes = new_figure(title)
-    handles = []
-    budgets = group["isoflop"]["budgets"]
+    budgets, ends = group["isoflop"]["budgets"], []
+    labelled = spread(len(budgets), MOST_LABELLED_BUDGETS)
     rows_of = shared_budgets(runs.params_R, runs.flops_R)
     for number, (budget, rows) in enumerate(zip(budgets, rows_of, strict=True)):
         grey = str(0.75 - 0.65 * (number + 1) / len(budgets))
@@ -103,58 +102,20 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
         bowl = budget["parabola"]
         loss_P = np.exp(np.polyval(bowl["coefficients"], np.log(size_P) - bowl["center"]))
         axes.plot(size_P, loss_P, color=grey)
-        if number in spread(len(budgets), MOST_LEGEND_BUDGETS):
-            handles.append(Line2D([], [], color=grey, label=f"{budget['flops']:.2g} FLOPs"))
+        if number in labelled:
+            ends.append((size_P[-1], loss_P[-1], f"{power_of_ten(budget['flops'])} FLOPs", grey))
         for row in rows:
             axes.plot(runs.params_R[row], runs.loss_R[row], "o", color=colours(runs.params_R[row]), zorder=3)
         if budget["inside"]:
             axes.plot(
                 budget["params"]["value"], budget["loss"]["value"], "D", color=LINE_COLOURS[1], zorder=4
             )
-    if any(budget["inside"] for budget in budgets):
-        handles.append(Line2D([], [], linestyle="", marker="D", color=LINE_COLOURS[1], label="minimum"))
     log_axis(axes, "x", "Parameters", "size")
     log_axis(axes, "y", HELD_OUT_LOSS)
-    legend(figure, [*colours.legend_handles(runs.params_R), *handles])
-    return figure
-
-
-def draw_loss_law(runs: Runs, group: dict, colours: SizeColours) -> Figure:
-    """The surface of L(N, D) over compute and size, with the runs and the compute-optimal size."""
-    frontier = group["frontier"]
-    law = {name: group["loss_law"][name]["value"] for name in PLAIN.symbols}
-    figure, axes = new_figure(
-        f"Compute-optimal size:  $N_{{opt}} \\propto C^a$, a = {format_estimate(frontier['a'])}"
-    )
-    points = near(frontier["points"], group["flops"]["most"])
-    flops_P = np.array([point["flops"] for point in points])
-    best_P = np.array([point["params"]["value"] for point in points])
-    sizes = np.concatenate([runs.params_R, best_P])
-    flops_X = np.geomspace(flops_P[0] / 1.5, flops_P[-1], 120)
-    size_Y = np.geomspace(sizes.min() / 2, sizes.max() * 2, 120)
-    tokens_YxX = flops_X / (FLOPS_PER_PARAMETER_AND_TOKEN * size_Y[:, None])
-    loss_YxX = law_loss(law, size_Y[:, None], tokens_YxX)
-    # Far from the frontier the law says nothing anybody asks for: the darkest shade stands for all of it.
-    levels = MaxNLocator(12).tick_values(loss_YxX.min(), min(loss_YxX.max(), 1.2 * runs.loss_R.max()))
-    shades = axes.contourf(flops_X, size_Y, loss_YxX, levels=levels, cmap="Greys", extend="max", alpha=0.6)
-    bar = figure.colorbar(shades, ax=axes, label="Loss of the law (nats per token)", format="{x:.3g}")
-    bar.ax.minorticks_off()
-    for flops, size in zip(runs.flops_R, runs.params_R, strict=True):
-        axes.plot(flops, size, "o", color=colours(size), markeredgecolor="white", markeredgewidth=0.7)
-    sizes = [{**point["params"], "extrapolated": point["extrapolated"]} for point in points]
-    handles = [
-        *colours.legend_handles(runs.params_R),
-        draw_law(axes, flops_P, sizes, LINE_COLOURS[1], "$N_{opt}$ of L(N, D)"),
-    ]
-    minima = [b for b in (group["isoflop"] or {"budgets": []})["budgets"] if b["inside"]]
-    if minima:
-        look = {"linestyle": "", "marker": "D", "color": LINE_COLOURS[2], "markersize": 6}
-        axes.plot([b["flops"] for b in minima], [b["params"]["value"] for b in minima], **look)
-        handles.append(Line2D([], [], label="isoFLOP minimum", **look))
-    axes.set_xlim(flops_X[0], flops_X[-1])
-    axes.set_ylim(size_Y[0], size_Y[-1])
-    axes.grid(False)
-    log_axis(axes, "x", COMPUTE, "power")
-    log_axis(axes, "y", "Parameters", "size")
-    legend(figure, handles, dashed=True)
+    handles = colours.legend_handles(runs.params_R)
+    if any(budget["inside"] for budget in budgets):
+        handles.append(Line2D([], [], linestyle="", marker="D", color=LINE_COLOURS[1], label="minimum"))
+    legend(figure, handles)
+    figure.draw_without_rendering()
+    label_ends(axes, ends)
     return figure

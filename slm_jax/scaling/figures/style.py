@@ -27,8 +27,15 @@ INCHES = (6.2, 3.9)
 DOTS_PER_INCH = 200
 LINE_COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73")  # Okabe and Ito 2008, for fits
 POINT_MARKERS = ("o", "s", "^", "D")
+EXTRAPOLATED = (0, (4, 2))
 BAND = {"alpha": 0.15, "linewidth": 0}
 MOST_LEGEND_SIZES = 9
+FORMATS = {
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+    ".png": None,
+}  # no date: same figure, same file
+LABEL_GAP = 1.25  # lines of text between labels at the ends of curves
 SETTINGS = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -45,6 +52,7 @@ SETTINGS = {
     "lines.linewidth": 1.5,
     "lines.markersize": 5.5,
     "svg.hashsalt": "slm_jax",  # the same figure gives the same file
+    "pdf.fonttype": 42,  # text in the PDF stays text: journals refuse Type 3 fonts
 }
 
 
@@ -58,8 +66,8 @@ def new_figure(title: str) -> tuple[Figure, Axes]:
 
 
 def write_figure(figure: Figure, folder: pathlib.Path, name: str) -> pathlib.Path:
-    """Writes NAME.svg and NAME.png; returns the path of the PNG."""
-    for suffix, metadata in ((".svg", {"Date": None}), (".png", None)):
+    """Writes NAME.pdf, NAME.svg and NAME.png; returns the path of the PNG."""
+    for suffix, metadata in FORMATS.items():
         with atomic_path(folder / (name + suffix)) as temporary:
             figure.savefig(temporary, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=metadata)
     return folder / f"{name}.png"
@@ -117,8 +125,16 @@ def log_axis(axes: Axes, side: str, label: str, kind: str = "plain") -> None:
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 
 
-def draw_law(axes: Axes, x_P, points: list[dict], colour: str, label: str) -> Line2D:
-    """A fitted line with its band, dashed where it is extrapolated; returns its legend handle.
+def power_of_ten(number: float) -> str:
+    """A number as $3 \\times 10^{11}$, for labels of figures."""
+    digits, exponent = f"{number:.1e}".split("e")
+    digits = digits.removesuffix(".0")
+    tens = f"10^{{{int(exponent)}}}"
+    return f"${tens}$" if digits == "1" else f"${digits} \\times {tens}$"
+
+
+def draw_law(axes: Axes, x_P, points: list[dict], colour: str) -> None:
+    """A fitted line with its band, dashed where it is extrapolated.
 
     points: estimates with an optional `extrapolated`; x_P their places.
     """
@@ -130,8 +146,32 @@ def draw_law(axes: Axes, x_P, points: list[dict], colour: str, label: str) -> Li
         axes.fill_between(x_P, low_P, high_P, color=colour, **BAND)
     axes.plot(x_P[~beyond_P], value_P[~beyond_P], color=colour)
     start = max(int((~beyond_P).sum()) - 1, 0)
-    axes.plot(x_P[start:], value_P[start:], color=colour, linestyle=(0, (4, 2)))
-    return Line2D([], [], color=colour, label=label)
+    axes.plot(x_P[start:], value_P[start:], color=colour, linestyle=EXTRAPOLATED)
+
+
+def label_ends(axes: Axes, labels: list[tuple[float, float, str, str]]) -> None:
+    """Names curves at their right ends, (x, y, text, colour) each, moved apart where they would overlap.
+
+    Call it when the axes have their scales and limits.
+    """
+    height = axes.figure.bbox.height * axes.get_position().height
+    line = matplotlib.rcParams["legend.fontsize"] * axes.figure.dpi / 72 / height  # of the axes' height
+    free = -np.inf
+    for x, y, text, colour in sorted(labels, key=lambda label: axes.transData.transform(label[:2])[1]):
+        place = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1]
+        lines = text.count("\n") + 1
+        place = max(place, free + line * LABEL_GAP * lines / 2)
+        free = place + line * LABEL_GAP * lines / 2
+        axes.annotate(
+            text,
+            (x, y),
+            xytext=(1.015, place),
+            textcoords="axes fraction",
+            color=colour,
+            fontsize=matplotlib.rcParams["legend.fontsize"],
+            va="center",
+            annotation_clip=False,
+        )
 
 
 def ring(axes: Axes, x, y, marker: str = "o") -> Line2D:
@@ -144,5 +184,5 @@ def ring(axes: Axes, x, y, marker: str = "o") -> Line2D:
 def legend(figure: Figure, handles: list, *, dashed: bool = False) -> None:
     """One legend, beside the axes, where it can cover nothing."""
     if dashed:
-        handles = [*handles, Line2D([], [], color="#666666", linestyle=(0, (4, 2)), label="extrapolated")]
+        handles = [*handles, Line2D([], [], color="#666666", linestyle=EXTRAPOLATED, label="extrapolated")]
     figure.legend(handles=handles, loc="outside right upper")

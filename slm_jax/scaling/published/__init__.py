@@ -2,9 +2,8 @@
 
 `speech`: the 31 speech language models published with Cuervo & Marxer, "Scaling Properties of Speech Language
 Models" (EMNLP 2024, arXiv 2404.00685): parameters, tokens, and accuracies on sBLIMP (`blimp`: the mean over
-its 12 phenomena; `blimp_pair`: over pairs), spoken topic StoryCloze (`tstorycloze`) and StoryCloze
-(`sstorycloze`). Their losses were not published: `loss` is the paper's law at their size and tokens, and
-`loss_source` says so.
+its 12 phenomena), spoken topic StoryCloze (`tstorycloze`) and StoryCloze (`sstorycloze`). Their losses were
+not published: `loss` is the paper's law at their size and tokens, and `loss_source` says so.
 
 `pythia`: 105 checkpoints of seven text models of Biderman et al., "Pythia: A Suite for Analyzing Large
 Language Models Across Training and Scaling" (ICML 2023, arXiv 2304.01373), from the suite's published
@@ -20,9 +19,9 @@ from slm_jax.errors import InputError
 from slm_jax.scaling.table import Runs, read_runs
 
 HERE = pathlib.Path(__file__).parent
-NAMES = ("speech", "pythia")
+PUBLISHED_TABLES = ("speech", "pythia")
 
-SPEECH_LAW = {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24}  # Cuervo & Marxer 2024, table 5
+PUBLISHED_SPEECH_LAW = {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24}  # table 5
 ONE_EPOCH = 10.89e9  # units in all their data
 # Exponents of accuracy in compute, and ratios text over speech, of the same paper (table 4, section 4.3.1).
 EXPONENTS = {
@@ -34,8 +33,8 @@ EXPONENTS = {
 
 def published_table(name: str) -> pathlib.Path:
     """The CSV file of published figures called `name`. Raises InputError naming those there are."""
-    if name not in NAMES:
-        raise InputError(f"no published table is called {name!r}; there are {', '.join(NAMES)}")
+    if name not in PUBLISHED_TABLES:
+        raise InputError(f"no published table is called {name!r}; there are {', '.join(PUBLISHED_TABLES)}")
     return HERE / f"{name}.csv"
 
 
