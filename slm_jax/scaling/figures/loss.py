@@ -42,6 +42,7 @@ def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Cur
     if law:
         title += f":  $L \\propto C^k$, k = {format_estimate(law['exponent'])}"
     figure, axes = new_figure(title)
+    axes.set_xscale("log")
     handles = colours.legend_handles(runs.params_R)
     handles.append(Line2D([], [], linestyle="", marker="o", color=GREY, label="held-out loss"))
     for flops_S, loss_S, params in curves.values():
@@ -66,7 +67,6 @@ def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Cur
         losses = [{**p["loss"], "extrapolated": p["extrapolated"]} for p in points]
         draw_law(axes, [p["flops"] for p in points], losses, LINE_COLOURS[1])
         ends.append((points[-1]["flops"], losses[-1]["value"], "best of L(N, D)", LINE_COLOURS[1]))
-    axes.set_xscale("log")
     _show_runs(axes, runs, curves)
     log_axis(axes, "x", COMPUTE, "power")
     log_axis(axes, "y", LOSS if curves else HELD_OUT_LOSS)
