@@ -25,6 +25,19 @@ def format_summary(laws: dict) -> str:
             lines.append(
                 f"  {row['task']}: {row['faster']} over {row['slower']} {format_estimate(row['gamma_ratio'])}"
             )
+            level = next(level for level in row["levels"] if level["best_of"] == row["faster"])
+            needed = format_estimate(level["log10_flops"][row["slower"]], "10^{:.1f}".format)
+            extrapolated = ", extrapolated" if row["slower"] in level["extrapolated"] else ""
+            lines.append(
+                f"    for the best accuracy of {row['faster']}, {level['accuracy']:.3g}, {row['slower']} "
+                f"needs {needed} FLOPs{extrapolated}"
+            )
+    for row in laws["loss_comparisons"]:
+        one, other = row["groups"]
+        lines.append(
+            f"[{row['verdict']}] {one} and {other} differ in {row['quantity']}: "
+            f"{format_estimate(row['difference'])}"
+        )
     for row in laws["shared_floor"]:
         one, other = row["groups"]
         lines.append(

@@ -78,6 +78,8 @@ def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Cur
 
 def _show_runs(axes, runs: Runs, curves: Curves) -> None:
     """Keeps the first steps of training curves and wide bands from squeezing the runs."""
+    if np.ptp(runs.flops_R) == 0:  # one budget has no range of its own
+        axes.set_xlim(runs.flops_R[0] / 4, runs.flops_R[0] * 4)
     low, high = axes.get_xlim()
     axes.set_xlim(max(low, runs.flops_R.min() / 4), min(high, runs.flops_R.max() * REACH))
     low, high = axes.get_ylim()
