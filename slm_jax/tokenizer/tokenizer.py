@@ -197,9 +197,7 @@ def check_target(directory: str | os.PathLike) -> None:
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"{directory}: cannot be made ({error.strerror}); choose another folder"
-        ) from None
+        raise InputError(f"{directory}: cannot be made ({error.strerror}); choose another folder") from None
     if not os.access(directory.parent, os.W_OK):
         raise InputError(f"{directory}: the folder {directory.parent} cannot be written to; choose another")
 
