@@ -66,7 +66,7 @@ def setting(text: str) -> tuple:
     """NAME=VALUE as (name, value)."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE, as frame_rate=50")
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE")
     return name, literal(value)
 
 

@@ -1,6 +1,6 @@
 """Verbs that fit laws and run whole studies."""
 
-from slm_jax.cli.arguments import Verbs, add_config, at_least, check_output
+from slm_jax.cli.arguments import Verbs, add_config, at_least, check_output, setting
 from slm_jax.errors import InputError
 
 
@@ -11,6 +11,14 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--figures", metavar="DIR", help="also draw the figures there")
     sub.add_argument("--resamples", type=at_least(1), default=1000, help="bootstrap resamples (default 1000)")
     sub.add_argument("--seed", type=at_least(0), default=0)
+    sub.add_argument(
+        "--chance",
+        action="append",
+        type=setting,
+        default=[],
+        metavar="TASK=SHARE",
+        help="accuracy of guessing where it is not 0.5, as four_choices=0.25; may be repeated",
+    )
 
     sub = verbs.add(
         "study", _study, "everything: corpus, units, a grid of runs, scores, laws, report", takes_config=True
@@ -24,7 +32,7 @@ def _fit(options) -> None:
 
     check_output(options.out, "groups")
     runs = read_runs(options.table)
-    laws = fit(runs, seed=options.seed, resamples=options.resamples)
+    laws = fit(runs, seed=options.seed, resamples=options.resamples, chance=dict(options.chance))
     write_json(options.out, laws)
     if options.figures:
         write_figures(runs, laws, options.figures)

@@ -197,6 +197,8 @@ def test_fitting_any_table(tmp_path, capsys, slm):
     assert law["alpha"]["value"] == pytest.approx(0.35, abs=0.06)
     assert list((tmp_path / "figures").glob("*.svg"))
     assert slm("plan", "--budget", 1e17, "--laws", tmp_path / "laws.json") == 0
+    assert slm(*command, "--chance", "quiz=0.25") == 2
+    assert "'quiz': " in capsys.readouterr().err
 
 
 def test_planning_with_the_published_law(capsys, slm):
