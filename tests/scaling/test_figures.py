@@ -55,16 +55,6 @@ def test_every_figure_as_pdf_svg_and_png(study, tmp_path):
         assert size_of(written[name]) == (1240, 780)  # 6.2 x 3.9 inches at 200 dpi
 
 
-def test_what_a_later_fit_does_not_draw_is_removed(study, tmp_path):
-    runs, laws, curves = study
-    write_figures(runs, laws, tmp_path, curves)
-    (tmp_path / "mine.pdf").write_bytes(b"%PDF")
-    few = runs.select(range(5))
-    write_figures(few, fit(few, resamples=20), tmp_path)
-    assert not list(tmp_path.glob("loss_law.*"))
-    assert (tmp_path / "mine.pdf").exists() and len(list(tmp_path.glob("loss_compute.*"))) == 3
-
-
 def test_groups_without_losses(published, tmp_path):
     runs, laws = published
     names = list(write_figures(runs, laws, tmp_path))

@@ -212,6 +212,7 @@ def test_figures_of_an_earlier_fit_do_not_stay(tmp_path):
     write_figures(runs, fit(runs, resamples=50), folder)
     assert {path.name for path in folder.iterdir()} == {
         "figures.json",
+        "loss_compute.pdf",
         "loss_compute.png",
         "loss_compute.svg",
         "mine.png",

@@ -116,7 +116,7 @@ def test_a_study_killed_in_every_stage_ends_with_the_same_results(study, folder)
         ),  # of finished runs
         ("--config.context=50", "run again with --config.context="),
         ("--config.mesh.data=7", "does not fill"),
-        ("--config.tokenizer.encoder='hubert'", "encoder 'hubert' is unknown"),
+        ("--config.tokenizer.encoder='hubert'", "encoder 'hubert' has weights"),
     ],
 )
 def test_a_finished_study_called_with_other_settings_is_refused(study, folder, setting, message):

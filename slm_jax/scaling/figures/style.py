@@ -10,6 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.ticker import (
     FuncFormatter,
@@ -155,7 +156,8 @@ def label_ends(axes: Axes, labels: list[tuple[float, float, str, str]]) -> None:
     Call it when the axes have their scales and limits.
     """
     height = axes.figure.bbox.height * axes.get_position().height
-    line = matplotlib.rcParams["legend.fontsize"] * axes.figure.dpi / 72 / height  # of the axes' height
+    points = FontProperties(size=matplotlib.rcParams["legend.fontsize"]).get_size_in_points()
+    line = points * axes.figure.dpi / 72 / height  # of the axes' height
     free = -np.inf
     for x, y, text, colour in sorted(labels, key=lambda label: axes.transData.transform(label[:2])[1]):
         place = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1]
@@ -168,7 +170,7 @@ def label_ends(axes: Axes, labels: list[tuple[float, float, str, str]]) -> None:
             xytext=(1.015, place),
             textcoords="axes fraction",
             color=colour,
-            fontsize=matplotlib.rcParams["legend.fontsize"],
+            fontsize=points,
             va="center",
             annotation_clip=False,
         )
