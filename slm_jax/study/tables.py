@@ -49,12 +49,15 @@ def run_tables(config, study_dir: str | os.PathLike) -> pathlib.Path:
     for a folder that holds something else.
     """
     config, folder = parse_dataclass(TablesConfig, config), pathlib.Path(study_dir)
-    _claim(config, folder)
+    _check(folder)
     print("[1/3] Reading the tables", flush=True)
     names = scaling.PUBLISHED_TABLES
     tables = [scaling.published_table(table) if table in names else table for table in config.tables]
     scaling.merge_tables(tables, folder / "results.csv")
     runs = scaling.read_runs(folder / "results.csv")
+    plan = {"name": config.name, "title": config.title, "seed": config.seed, "runs": []}
+    plan["config"] = json.loads(json.dumps(dataclasses.asdict(config)))
+    write_json(folder / "plan.json", plan | provenance())
     print("[2/3] Fitting scaling laws", flush=True)
     laws = scaling.fit(runs, seed=config.seed, resamples=config.resamples)
     write_json(folder / "laws.json", laws)
@@ -68,14 +71,11 @@ def run_tables(config, study_dir: str | os.PathLike) -> pathlib.Path:
     return write_report(folder)
 
 
-def _claim(config: TablesConfig, folder: pathlib.Path) -> None:
-    """Writes plan.json, after a check that the folder is free or holds a study of tables."""
+def _check(folder: pathlib.Path) -> None:
+    """Raises InputError unless the folder is free or holds a study of tables."""
     path = folder / "plan.json"
     if path.exists():
         if "tables" not in read_json(path).get("config", {}):
             raise InputError(f"{path}: this folder holds another kind of study; give another --workdir")
     elif not is_empty(folder):
         raise InputError(f"{folder}: is not empty and holds no study; give another --workdir")
-    plan = {"name": config.name, "title": config.title, "seed": config.seed, "runs": []}
-    plan["config"] = json.loads(json.dumps(dataclasses.asdict(config)))
-    write_json(path, plan | provenance())
