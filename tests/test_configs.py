@@ -9,8 +9,8 @@ import pytest
 from slm_jax.cli.config import load_config
 from slm_jax.errors import InputError
 from slm_jax.model import SIZES, TransformerConfig, count_parameters
-from slm_jax.study import isoflop_grid, machine_for, parse_study, plan_budget
-from slm_jax.training import TrainConfig, parse_config
+from slm_jax.study import TablesConfig, isoflop_grid, machine_for, parse_study, plan_budget
+from slm_jax.training import TrainConfig, parse_config, parse_dataclass
 
 ROOT = pathlib.Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
@@ -146,8 +146,10 @@ def test_without_a_name_the_endpoints_are_listed():
 
 def test_the_other_configs_are_runs_and_studies():
     assert train_config(CONFIGS / "cpu_small.py").model.dim == SIZES["170k"]["dim"]
-    for path in (CONFIGS / "studies").glob("*.py"):
-        assert parse_study(load_config(str(path))).grid.budgets
+    studies = {path.stem: load_config(str(path)) for path in (CONFIGS / "studies").glob("*.py")}
+    assert parse_dataclass(TablesConfig, studies.pop("published")).tables
+    for config in studies.values():
+        assert parse_study(config).grid.budgets
 
 
 def test_what_follows_the_colon_is_the_argument(tmp_path):
