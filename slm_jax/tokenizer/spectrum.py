@@ -1,5 +1,6 @@
 """Mel spectra in dB as librosa defines them, fast enough for whole corpora; what MFCC and log-mel share."""
 
+import abc
 import copy
 import dataclasses
 import functools
@@ -32,7 +33,7 @@ class Statistics(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class MelEncoder:
+class MelEncoder(abc.ABC):
     """wave_S (at `sample_rate`) -> features_TxD (at `frame_rate`), from the mel spectrum of 25 ms windows.
 
     A subclass says with `coefficients` what it makes of the spectrum at 100 frames a second;
@@ -148,9 +149,9 @@ class MelEncoder:
             features_TxD = np.concatenate([features_TxD, _slopes(features_TxD)], axis=1)
         return _average(features_TxD, BASE_RATE // self.frame_rate)
 
+    @abc.abstractmethod
     def coefficients(self, wave_S: np.ndarray) -> np.ndarray:
         """What the encoder makes of a recording at 100 frames a second, without slopes, float32."""
-        raise NotImplementedError
 
     def log_mel(self, wave_S: np.ndarray) -> np.ndarray:
         """The mel spectrum db_TxM at 100 frames a second, power_to_db of `librosa.feature.melspectrogram`."""

@@ -14,7 +14,7 @@ from slm_jax.tokenizer import HuBERT
 from slm_jax.tokenizer.hubert import convolutions
 from slm_jax.tokenizer.hubert.config import HubertConfig
 from slm_jax.tokenizer.hubert.pieces import cut, frame_starts
-from slm_jax.tokenizer.hubert.weights import Weights
+from slm_jax.weights import Weights
 
 CHUNK = 9600  # samples, 0.6 s
 

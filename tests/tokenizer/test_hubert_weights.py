@@ -87,7 +87,9 @@ def test_layers_after_the_wanted_one_are_not_read(made, folder):
 def test_tensors_of_another_shape_are_named(folder):
     name = "feature_projection.projection.weight"
     rewrite(folder, lambda weights: weights | {name: np.zeros((5, 16), np.float32)})
-    message = rf"model\.safetensors: tensor '{name}' has shape \(5, 16\) but config\.json makes it \(32, 16\)"
+    message = (
+        rf"model\.safetensors: tensor '{name}' has shape \(5, 16\), but config\.json makes it \(32, 16\)"
+    )
     with pytest.raises(InputError, match=message):
         HuBERT.from_folder(folder, layer=1)(WAVE)
 

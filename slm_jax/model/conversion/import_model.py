@@ -9,8 +9,8 @@ from slm_jax.model.config import TransformerConfig
 from slm_jax.model.conversion import gpt_neox, llama, opt, qwen2, slm_scaling
 from slm_jax.model.conversion.foreign_config import ForeignConfig
 from slm_jax.model.conversion.layout import build
-from slm_jax.model.conversion.tensors import Tensors
 from slm_jax.model.transformer import Transformer
+from slm_jax.weights import Weights
 
 # By the field model_type of config.json.
 FAMILIES = {"llama": llama, "qwen2": qwen2, "gpt_neox": gpt_neox, "opt": opt, "slm": slm_scaling}
@@ -49,8 +49,8 @@ def import_model(
         config = TransformerConfig(**fields)
     except InputError as error:
         raise InputError(f"{source.path}: {error}") from None
-    tensors = Tensors(folder, prefix)
-    model = build(config, reader.LAYOUT, tensors.take, mesh)
-    tensors.check_all_taken(UNUSED + (OUTPUTS if config.tied else ()))
+    weights = Weights(folder, prefix)
+    model = build(config, reader.LAYOUT, lambda name, shape: weights.take(name, *shape), mesh)
+    weights.check_all_taken(UNUSED + (OUTPUTS if config.tied else ()))
     notes = {"family": family, "context": source.take(*reader.CONTEXT), **source.special_tokens()}
     return model, config, notes

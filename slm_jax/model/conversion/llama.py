@@ -12,8 +12,8 @@ from slm_jax.files import atomic_path, write_json
 from slm_jax.model.config import TransformerConfig
 from slm_jax.model.conversion.foreign_config import CONFIG, NUMBER, ForeignConfig
 from slm_jax.model.conversion.layout import Layout, Stored, build, tensors_of
-from slm_jax.model.conversion.tensors import WEIGHTS
 from slm_jax.model.transformer import Transformer
+from slm_jax.weights import SINGLE
 
 LAYER = "model.layers.{}."
 LAYOUT: Layout = {
@@ -125,11 +125,11 @@ def save_llama(model: Transformer, directory: str | os.PathLike, *, context: int
     Llama's.
     """
     directory = pathlib.Path(directory)
-    if directory.exists() and not {path.name for path in directory.iterdir()} <= {WEIGHTS, CONFIG}:
+    if directory.exists() and not {path.name for path in directory.iterdir()} <= {SINGLE, CONFIG}:
         raise InputError(f"{directory}: holds something else; give a new folder for the exported model")
     tokens = {"bos_token_id": eos, "eos_token_id": eos, "pad_token_id": model.config.vocab_size - 1}
     description = llama_config(model.config) | tokens | {CONTEXT[0]: context}
-    with atomic_path(directory / WEIGHTS) as temporary:
+    with atomic_path(directory / SINGLE) as temporary:
         # save_file would make a file that its owner alone can read.
         temporary.write_bytes(safetensors.numpy.save(to_llama(model), metadata={"format": "pt"}))
     write_json(directory / CONFIG, description)

@@ -10,7 +10,7 @@ from flax import nnx
 
 from slm_jax.tokenizer.hubert.config import HubertConfig
 from slm_jax.tokenizer.hubert.layers import ACTIVATIONS, NORM_EPS, LayerNorm
-from slm_jax.tokenizer.hubert.weights import Weights
+from slm_jax.weights import Weights
 
 NAME = "feature_extractor.conv_layers"
 MOMENTS_WINDOWS = 2**17  # whose moments are taken at once: 10 MB, more than a chunk of 30 s has

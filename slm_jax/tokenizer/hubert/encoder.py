@@ -14,7 +14,7 @@ from slm_jax.errors import InputError
 from slm_jax.files import read_json, sha256
 from slm_jax.tokenizer.hubert.config import HubertConfig
 from slm_jax.tokenizer.hubert.pieces import cut, frame_starts
-from slm_jax.tokenizer.hubert.weights import CONFIG, weight_files
+from slm_jax.weights import CONFIG, weight_files
 
 PREPROCESSOR = "preprocessor_config.json"
 SAMPLE_RATE = 16_000

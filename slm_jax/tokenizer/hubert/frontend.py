@@ -8,7 +8,7 @@ from slm_jax.tokenizer.hubert.config import HubertConfig
 from slm_jax.tokenizer.hubert.convolutions import ConvolutionalFeatures
 from slm_jax.tokenizer.hubert.layers import LayerNorm, Linear
 from slm_jax.tokenizer.hubert.transformer import PositionalConvolution
-from slm_jax.tokenizer.hubert.weights import Weights
+from slm_jax.weights import Weights
 
 
 class Frontend(nnx.Module):

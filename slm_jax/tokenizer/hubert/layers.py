@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from slm_jax.tokenizer.hubert.weights import Weights
+from slm_jax.weights import Weights
 
 NORM_EPS = 1e-5  # PyTorch's, which config.json does not govern in the convolutions
 

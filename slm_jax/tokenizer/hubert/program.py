@@ -20,8 +20,9 @@ from slm_jax.tokenizer.hubert.convolutions import GroupNorm
 from slm_jax.tokenizer.hubert.frontend import Frontend
 from slm_jax.tokenizer.hubert.pieces import Piece
 from slm_jax.tokenizer.hubert.transformer import Layer
-from slm_jax.tokenizer.hubert.weights import Weights
+from slm_jax.weights import Weights
 
+PREFIX = "hubert."  # of the tensors of HubertForCTC and its like
 STEPS_PER_OCTAVE = 8  # lengths between two powers of two: padding stays below an eighth
 BATCH_FRAMES = 16_384  # on one accelerator at once; a CPU gains nothing from a batch and takes one piece
 WHOLE, ROWS = PartitionSpec(), PartitionSpec("batch")
@@ -57,7 +58,7 @@ class Program:
     """
 
     def __init__(self, config: HubertConfig, folder: str | os.PathLike, layer: int, dtype: str):
-        weights = Weights(folder)
+        weights = Weights(folder, PREFIX)
         self._config = config
         self._mesh = Mesh(jax.local_devices(), ("batch",), axis_types=(AxisType.Auto,))
         self._rows = NamedSharding(self._mesh, ROWS)

@@ -13,7 +13,7 @@ from flax import nnx
 
 from slm_jax.tokenizer.hubert.config import HubertConfig
 from slm_jax.tokenizer.hubert.layers import ACTIVATIONS, LayerNorm, Linear
-from slm_jax.tokenizer.hubert.weights import Weights
+from slm_jax.weights import Weights
 
 POSITIONS = "encoder.pos_conv_embed.conv"
 
