@@ -7,13 +7,13 @@ from itertools import islice
 
 from slm_jax.corpora.cloze import draw_cloze
 from slm_jax.corpora.pairs import PHENOMENA, draw_pairs
+from slm_jax.corpora.passage_file import passage_utterances, write_passages
 from slm_jax.corpora.stories import distinct_stories
-from slm_jax.corpora.utterance import VOICES, Utterance, candidates, pick_voice
+from slm_jax.corpora.utterance import VOICES, Utterance, candidates
 from slm_jax.errors import InputError
 from slm_jax.files import read_jsonl, write_jsonl
 
 STORIES, PAIRS, CLOZE = "stories.jsonl", "pairs.jsonl", "cloze.jsonl"
-ONE_STORY_IN = 32  # goes to the validation split
 
 
 def write_corpus(
@@ -37,32 +37,13 @@ def write_corpus(
     cloze = draw_cloze(cloze_items, seed)
     write_jsonl(out_dir / PAIRS, pairs)
     write_jsonl(out_dir / CLOZE, cloze)
-    write_jsonl(
-        out_dir / STORIES,
-        (
-            {
-                "id": f"story-{index:07d}",
-                "text": story.text,
-                "topic": story.topic,
-                "split": "train" if index % ONE_STORY_IN else "validation",
-            }
-            for index, story in enumerate(islice(distinct_stories(seed), stories))
-        ),
-    )
+    write_passages(out_dir / STORIES, "story", islice(distinct_stories(seed), stories))
     return out_dir
 
 
 def story_utterances(corpus_dir: str | os.PathLike, voices: Sequence[str] = tuple(VOICES)) -> list[Utterance]:
     """The stories of a corpus, each in one voice, chosen by the hash of its id."""
-    return [
-        Utterance(
-            row["id"],
-            row["text"],
-            pick_voice(row["id"], voices),
-            {"source": "stories", "split": row["split"], "topic": row["topic"]},
-        )
-        for row in read_jsonl(pathlib.Path(corpus_dir) / STORIES)
-    ]
+    return passage_utterances(pathlib.Path(corpus_dir) / STORIES, "stories", voices)
 
 
 def pair_utterances(corpus_dir: str | os.PathLike, voices: Sequence[str] = tuple(VOICES)) -> list[Utterance]:

@@ -5,6 +5,7 @@ import itertools
 import re
 
 import pytest
+from trigrams import accuracy_by_phenomenon
 
 from slm_jax.corpora import VOICES, prose_utterances, write_corpus, write_prose
 from slm_jax.corpora.lexicon import HEROES, LEMMAS, TOPICS
@@ -209,30 +210,8 @@ def test_passages_are_as_long_as_stories(passages, stories):
 
 def test_the_grammar_of_the_pairs_can_be_learned_from_prose(passages, pairs):
     """A word trigram model with back-off does better than chance where the words that decide are near."""
-    counts = collections.Counter()
-    for passage in passages:
-        for sentence in sentences_of(passage.text):
-            words = ["<s>", "<s>", *words_of(sentence), "</s>"]
-            for n in (1, 2, 3):
-                counts.update(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
-
-    def score(sentence):  # stupid back-off (Brants et al. 2007)
-        words = ["<s>", "<s>", *words_of(sentence), "</s>"]
-        total = 1.0
-        for i in range(2, len(words)):
-            weight = 1.0
-            for n in (3, 2, 1):
-                gram = tuple(words[i - n + 1 : i + 1])
-                if counts[gram]:
-                    total *= weight * counts[gram] / (counts[gram[:-1]] if n > 1 else 1e5)
-                    break
-                weight *= 0.4
-        return total
-
-    wins = collections.defaultdict(list)
-    for row in pairs:
-        wins[row["UID"]].append(score(row["sentence_good"]) > score(row["sentence_bad"]))
-    accuracy = {uid: sum(each) / len(each) for uid, each in wins.items()}
+    sentences = (words_of(sentence) for passage in passages for sentence in sentences_of(passage.text))
+    accuracy = accuracy_by_phenomenon(sentences, pairs, words_of)
     assert accuracy.keys() == PHENOMENA.keys()
     for uid in ("subject_verb_agreement", "determiner_noun_agreement", "pronoun_case"):
         assert accuracy[uid] > 0.65, accuracy

@@ -5,11 +5,10 @@ import pathlib
 from collections.abc import Sequence
 from itertools import islice
 
-from slm_jax.corpora.corpus import ONE_STORY_IN
+from slm_jax.corpora.passage_file import passage_utterances, write_passages
 from slm_jax.corpora.prose.passages import distinct_passages
-from slm_jax.corpora.utterance import VOICES, Utterance, pick_voice
+from slm_jax.corpora.utterance import VOICES, Utterance
 from slm_jax.errors import InputError
-from slm_jax.files import read_jsonl, write_jsonl
 
 PROSE = "prose.jsonl"
 
@@ -23,29 +22,10 @@ def write_prose(out_dir: str | os.PathLike, *, passages: int, seed: int) -> path
     if passages < 2:
         raise InputError(f"passages {passages}: must be at least 2")
     out_dir = pathlib.Path(out_dir)
-    write_jsonl(
-        out_dir / PROSE,
-        (
-            {
-                "id": f"prose-{index:07d}",
-                "text": passage.text,
-                "topic": passage.topic,
-                "split": "train" if index % ONE_STORY_IN else "validation",
-            }
-            for index, passage in enumerate(islice(distinct_passages(seed), passages))
-        ),
-    )
+    write_passages(out_dir / PROSE, "prose", islice(distinct_passages(seed), passages))
     return out_dir
 
 
 def prose_utterances(corpus_dir: str | os.PathLike, voices: Sequence[str] = tuple(VOICES)) -> list[Utterance]:
     """The passages of a corpus, each in one voice, chosen by the hash of its id."""
-    return [
-        Utterance(
-            row["id"],
-            row["text"],
-            pick_voice(row["id"], voices),
-            {"source": "prose", "split": row["split"], "topic": row["topic"]},
-        )
-        for row in read_jsonl(pathlib.Path(corpus_dir) / PROSE)
-    ]
+    return passage_utterances(pathlib.Path(corpus_dir) / PROSE, "prose", voices)
