@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from slm_jax.corpora.recording import Recording
 from slm_jax.corpora.tasks.found import Counts
-from slm_jax.corpora.tasks.task import TaskData, pair_fields, task_data
-from slm_jax.corpora.tasks.zerospeech import find_gold, gold_rows
+from slm_jax.corpora.tasks.task import TaskData, task_data
+from slm_jax.corpora.tasks.zerospeech import find_gold, gold_recording, gold_rows
 
 PUBLISHED = {
     "dev": Counts(questions=25_200, pairs=6_300, voices=4, phenomena=12),
@@ -28,13 +28,13 @@ def _candidates(gold: pathlib.Path, split: str) -> Iterator[tuple[str, Recording
         group = f"{row['type']}/{row['subtype']}/{row['id']}"
         yield (
             where,
-            Recording(
-                id=row["filename"],
-                path=path,
-                speaker=row["voice"],
-                source="sblimp",
+            gold_recording(
+                row,
+                path,
+                task="sblimp",
                 split=split,
-                text=row.get("transcription") or None,
-                fields=pair_fields(group, row["type"], row["voice"], row["correct"]),
+                group=group,
+                phenomenon=row["type"],
+                text="transcription",
             ),
         )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from slm_jax.corpora.recording import Recording
 from slm_jax.corpora.tasks.found import Counts
-from slm_jax.corpora.tasks.task import TaskData, pair_fields, task_data
-from slm_jax.corpora.tasks.zerospeech import find_gold, gold_rows
+from slm_jax.corpora.tasks.task import TaskData, task_data
+from slm_jax.corpora.tasks.zerospeech import find_gold, gold_recording, gold_rows
 from slm_jax.errors import InputError
 
 PUBLISHED = {"dev": Counts(pairs=10_000, phenomena=2), "test": Counts(pairs=40_000, phenomena=2)}
@@ -37,14 +37,14 @@ def _candidates(gold: pathlib.Path, split: str) -> Iterator[tuple[str, Recording
         phenomenon = phenomena.get(row["id"], OUT_OF_VOCABULARY)
         yield (
             where,
-            Recording(
-                id=row["filename"],
-                path=path,
-                speaker=row["voice"],
-                source="swuggy",
+            gold_recording(
+                row,
+                path,
+                task="swuggy",
                 split=split,
-                text=row.get("word") or None,
-                fields=pair_fields(row["id"], phenomenon, row["voice"], row["correct"]),
+                group=row["id"],
+                phenomenon=phenomenon,
+                text="word",
             ),
         )
 

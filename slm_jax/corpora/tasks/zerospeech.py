@@ -4,7 +4,9 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from slm_jax.corpora.recording import Recording
 from slm_jax.corpora.tasks.csv_rows import csv_rows
+from slm_jax.corpora.tasks.task import pair_fields
 from slm_jax.errors import InputError
 
 SPLITS = ("dev", "test")
@@ -76,3 +78,18 @@ def gold_rows(
             )
         labels = {"filename": name, "correct": LABELS[row["correct"].strip()]}
         yield where, row | labels, folder / f"{name}.wav"
+
+
+def gold_recording(
+    row: dict, path: pathlib.Path, *, task: str, split: str, group: str, phenomenon: str, text: str
+) -> Recording:
+    """The candidate that a row of `gold_rows` describes; `text` is the column that says what is spoken."""
+    return Recording(
+        id=row["filename"],
+        path=path,
+        speaker=row["voice"],
+        source=task,
+        split=split,
+        text=row.get(text) or None,
+        fields=pair_fields(group, phenomenon, row["voice"], row["correct"]),
+    )
