@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 
+from slm_jax.corpora import check_question
 from slm_jax.data import schema
 from slm_jax.data.unit_dataset import UnitDataset
 from slm_jax.errors import InputError
@@ -55,9 +56,11 @@ class PairsDataset(UnitDataset):
                 )
             (good if candidate.correct else bad)[candidate.group, candidate.voice] += 1
         for group, voice in good | bad:
-            if good[group, voice] != 1 or bad[group, voice] < 1:
-                raise InputError(
-                    f"{self.directory}: group {group!r} in voice {voice!r} has {good[group, voice]} good and "
-                    f"{bad[group, voice]} bad candidates, but needs 1 good and at least 1 bad; correct the "
-                    "manifest and encode the pairs again"
-                )
+            check_question(
+                self.directory,
+                group,
+                voice,
+                good=good[group, voice],
+                bad=bad[group, voice],
+                fix="correct the manifest and encode the pairs again",
+            )

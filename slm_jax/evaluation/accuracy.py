@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from slm_jax.corpora import check_question
 from slm_jax.data import Candidate
 from slm_jax.errors import InputError
 
@@ -49,11 +50,14 @@ def pose_questions(candidates: Sequence[Candidate]) -> list[Question]:
         key = (candidate.phenomenon, candidate.group, candidate.voice)
         members.setdefault(key, ([], []))[0 if candidate.correct else 1].append(index)
     for (phenomenon, group, voice), (good, bad) in members.items():
-        if len(good) != 1 or not bad:
-            raise InputError(
-                f"pair {group} of {phenomenon} in voice {voice} has {len(good)} good and {len(bad)} bad "
-                "candidates; it needs exactly one good and at least one bad"
-            )
+        check_question(
+            phenomenon,
+            group,
+            voice,
+            good=len(good),
+            bad=len(bad),
+            fix="encode the pairs again",
+        )
     return [Question(*key, good[0], tuple(bad)) for key, (good, bad) in sorted(members.items())]
 
 

@@ -41,7 +41,7 @@ def test_a_group_without_one_good_and_a_bad_candidate_is_named(
 ):
     change(pair_examples)
     dataset = PairsDataset(write(tmp_path / "pairs", pair_examples, tokenizer_dir))
-    with pytest.raises(InputError, match=f"group 'pair-0' in voice 'voice 0' has {counts}"):
+    with pytest.raises(InputError, match=f"question 'pair-0' in voice 'voice 0' has {counts}"):
         dataset.candidates()
 
 

@@ -102,7 +102,7 @@ def test_a_difference_of_float_rounding_is_a_tie():
 @pytest.mark.parametrize(("correct", "counts"), [([True], "1 good and 0 bad"), ([False], "0 good and 1 bad")])
 def test_an_incomplete_question_is_named(correct, counts):
     candidates = [Candidate(str(i), "g7", "negation", "v1", c, NO_UNITS) for i, c in enumerate(correct)]
-    with pytest.raises(InputError, match=f"pair g7 of negation in voice v1 has {counts}"):
+    with pytest.raises(InputError, match=f"negation: question 'g7' in voice 'v1' has {counts}"):
         pose_questions(candidates)
 
 

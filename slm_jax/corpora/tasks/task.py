@@ -6,6 +6,7 @@ import hashlib
 import pathlib
 from collections.abc import Iterable
 
+from slm_jax.corpora.question import check_question
 from slm_jax.corpora.recording import TEXT, Recording, unique
 from slm_jax.corpora.tasks.found import Counts, describe
 from slm_jax.errors import InputError
@@ -89,11 +90,11 @@ def check_questions(located: Iterable[tuple[str, Recording]]) -> None:
         questions[fields["group"], fields["voice"]].append((where, recording))
     for (group, voice), members in questions.items():
         good = [where for where, recording in members if recording.fields["correct"]]
-        if len(good) == 1 and len(members) > 1:
-            continue
-        where = good[1] if len(good) > 1 else members[0][0]
-        raise InputError(
-            f"{where}: question {group!r} in voice {voice!r} has {len(good)} good and "
-            f"{len(members) - len(good)} bad candidates, but needs 1 good and at least 1 bad; correct its "
-            "candidates, or leave the question out"
+        check_question(
+            good[1] if len(good) > 1 else members[0][0],
+            group,
+            voice,
+            good=len(good),
+            bad=len(members) - len(good),
+            fix="correct its candidates, or leave the question out",
         )
