@@ -7,7 +7,7 @@ import numpy as np
 
 from slm_jax.data import UnitDataset
 from slm_jax.evaluation.run import Run, check_tokenizer, computed_with, open_run, provenance
-from slm_jax.training import record_nats
+from slm_jax.training import heldout_loss
 
 
 def evaluate_loss(
@@ -21,7 +21,7 @@ def evaluate_loss(
     """Upstream loss: the mean negative log-likelihood of the tokens of a split, with each record's EOS.
 
     By default in windows as in training; with a stride, each token after the first window sees at least
-    context - stride + 1 tokens (`training.record_nats`). Of each source and of all: tokens, nats, nats per
+    context - stride + 1 tokens (`training.heldout_loss`). Of each source and of all: tokens, nats, nats per
     token and, where all durations are known, seconds and nats per second: these do not depend on what a token
     is, so that units and pieces of the same speech can be compared.
 
@@ -31,9 +31,9 @@ def evaluate_loss(
     dataset = UnitDataset(dataset_dir)
     run = (run if isinstance(run, Run) else open_run(run)).at(precision)
     check_tokenizer(run, dataset)
-    nats_R = record_nats(run.model, dataset, split, context=run.context, stride=stride, mesh=run.mesh)
+    loss = heldout_loss(run.model, dataset, split, context=run.context, stride=stride, mesh=run.mesh)
     sources: dict[str, list] = collections.defaultdict(list)
-    for example, nats in zip(dataset.examples(split), nats_R, strict=True):
+    for example, nats in zip(dataset.examples(split), loss.nats_R, strict=True):
         sources[example["source"]].append((len(example["units"]) + 1, nats, example["seconds"]))
     stride = run.context if stride is None else stride
     origin = provenance(run, dataset)

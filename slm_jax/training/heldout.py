@@ -15,8 +15,18 @@ from slm_jax.progress import progress
 
 @dataclasses.dataclass(frozen=True)
 class HeldoutLoss:
-    nats_per_token: float
-    tokens: int
+    """Of every record with the EOS that ends it: its negative log-likelihood (float64) and its tokens."""
+
+    nats_R: np.ndarray
+    tokens_R: np.ndarray
+
+    @property
+    def tokens(self) -> int:
+        return int(self.tokens_R.sum(dtype=np.int64))
+
+    @property
+    def nats_per_token(self) -> float:
+        return float(self.nats_R.sum() / self.tokens)
 
 
 def heldout_loss(
@@ -29,35 +39,13 @@ def heldout_loss(
     batch_tokens: int | None = None,
     mesh: Mesh | None = None,
 ) -> HeldoutLoss:
-    """Mean negative log-likelihood over every token of the split's stream, each scored exactly once.
-
-    The windows are those of `record_nats`; without a stride the loss is the training objective's. Raises
-    InputError for a split without records.
-    """
-    nats_R = record_nats(
-        model, dataset, split, context=context, stride=stride, batch_tokens=batch_tokens, mesh=mesh
-    )
-    tokens = int(np.sum(dataset.lengths(split) + 1, dtype=np.int64))
-    return HeldoutLoss(nats_per_token=float(nats_R.sum() / tokens), tokens=tokens)
-
-
-def record_nats(
-    model: nnx.Module,
-    dataset: UnitDataset,
-    split: str,
-    *,
-    context: int,
-    stride: int | None = None,
-    batch_tokens: int | None = None,
-    mesh: Mesh | None = None,
-) -> np.ndarray:
-    """nats_R (float64): the negative log-likelihood of every record with the EOS that ends it.
+    """The negative log-likelihood of every token of the split's stream, each scored exactly once.
 
     The stream is the records in order, each followed by EOS (scored as any token), and before the first an
     EOS, as if a record had just ended. It is cut into windows of `context` tokens (`strided_windows`): with a
     stride, every token after the first window sees at least context - stride + 1 tokens. By default windows
-    do not overlap: as in a training window of context + 1 tokens, the first target of a window is predicted
-    from the one token before it.
+    do not overlap, and the loss is the training objective's: as in a training window of context + 1 tokens,
+    the first target of a window is predicted from the one token before it.
 
     Raises InputError for a split without records, or a stride outside 1..context.
     """
@@ -86,7 +74,7 @@ def record_nats(
             np.subtract.at(nats_R, record_N, loglik_N.astype(np.float64))
             done += loglik_N.size
             bar.update(loglik_N.size)
-    return nats_R
+    return HeldoutLoss(nats_R, length_R)
 
 
 def _windows(
@@ -97,9 +85,8 @@ def _windows(
     held_N, record = np.array([dataset.eos], np.int32), 0
     windows = strided_windows(int(end_R[-1]), context, stride)[0].size
     for start in range(0, windows * stride, rows * stride):
-        stop = (
-            int(np.searchsorted(end_R, start + size - 1)) + 1
-        )  # the records that reach the end of this batch
+        # the records that reach the end of this batch
+        stop = int(np.searchsorted(end_R, start + size - 1)) + 1
         records = dataset.read(split, np.arange(record, min(stop, end_R.size)))
         record = max(record, stop)
         parts = [np.append(units_L, dataset.eos) for units_L in records]
