@@ -4,7 +4,7 @@ from slm_jax.data.describe import format_sources, format_statistics, open_datase
 from slm_jax.data.encode import encode_recordings
 from slm_jax.data.granularity import format_granularity, granularity, write_granularity
 from slm_jax.data.imports import IMPORT_FORMATS, import_units
-from slm_jax.data.loading.training_rows import TrainingRows
+from slm_jax.data.loading.training_rows import TrainingRows, check_row_settings
 from slm_jax.data.loading.windows import Windows
 from slm_jax.data.pairs_dataset import Candidate, PairsDataset
 from slm_jax.data.pieces import decode_pieces, encode_pieces, fit_pieces
@@ -19,6 +19,7 @@ __all__ = [
     "UnitDataset",
     "Windows",
     "check_absent",
+    "check_row_settings",
     "decode_pieces",
     "encode_pieces",
     "encode_recordings",

@@ -2,19 +2,14 @@
 
 import dataclasses
 
+from slm_jax.data import check_row_settings
 from slm_jax.errors import InputError
 from slm_jax.model import ModelConfig
 
-CHOICES = {
-    "data.packing": ("stream", "documents"),
-    "optimizer.name": ("adamw", "muon"),
-    "optimizer.schedule": ("cosine", "wsd"),
+OPTIMIZER_CHOICES = {
+    "name": ("adamw", "muon"),
+    "schedule": ("cosine", "wsd"),
 }
-
-
-def _check_choice(field: str, value: str) -> None:
-    if value not in CHOICES[field]:
-        raise InputError(f"config.{field} is {value!r}: choose one of {', '.join(CHOICES[field])}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,16 +34,7 @@ class DataConfig:
 
     def __post_init__(self):
         """Raises InputError naming the field that is wrong."""
-        _check_choice("data.packing", self.packing)
-        if self.weights and len(self.weights) != 1 + len(self.also):
-            raise InputError(
-                f"config.data.weights has {len(self.weights)} number(s) for {1 + len(self.also)} dataset(s): "
-                "give one for data.path and one for each of data.also, or none"
-            )
-        if any(not weight > 0 for weight in self.weights):
-            raise InputError(
-                f"config.data.weights is {self.weights}: give positive shares, or leave a dataset out"
-            )
+        check_row_settings(self.packing, self.weights, datasets=1 + len(self.also))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +64,10 @@ class OptimizerConfig:
 
     def __post_init__(self):
         """Raises InputError naming the field that is wrong."""
-        _check_choice("optimizer.name", self.name)
-        _check_choice("optimizer.schedule", self.schedule)
+        for field, choices in OPTIMIZER_CHOICES.items():
+            value = getattr(self, field)
+            if value not in choices:
+                raise InputError(f"config.optimizer.{field} is {value!r}: choose one of {', '.join(choices)}")
         if not 0 < self.decay_fraction <= 1:
             raise InputError(
                 f"config.optimizer.decay_fraction is {self.decay_fraction}: set it above 0 and at most 1"

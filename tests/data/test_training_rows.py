@@ -152,12 +152,12 @@ def test_what_does_not_fit_is_refused():
             context=4,
             seed=0,
         )
-    with pytest.raises(InputError, match=r"weights has 2 values for 3 datasets"):
+    with pytest.raises(InputError, match=r"weights has 2 number\(s\) for 3 dataset"):
         rows_of(weights=(1, 2))
     for weight in (0, -1, float("nan"), float("inf")):
         with pytest.raises(InputError, match="weights holds"):
             rows_of(weights=(1, weight, 1))
-    with pytest.raises(InputError, match="packing is 'document': use one of stream, documents"):
+    with pytest.raises(InputError, match="packing is 'document': choose one of stream, documents"):
         rows_of(packing="document")
     with pytest.raises(InputError, match="seed is -1"):
         rows_of(seed=-1)

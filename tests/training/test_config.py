@@ -50,7 +50,10 @@ def test_steps_round_tokens_up_to_whole_updates():
             {"data": {"path": "x", "also": ("y",), "weights": (1.0,)}},
             r"data\.weights has 1 number\(s\) for 2",
         ),
-        ({"data": {"path": "x", "also": ("y",), "weights": (1, 0)}}, r"data\.weights is .*positive shares"),
+        (
+            {"data": {"path": "x", "also": ("y",), "weights": (1, 0)}},
+            r"data\.weights holds 0\.0: give positive",
+        ),
         ({"tokens": 9, "batch_size": 8, "micro_batch": 3}, r"micro_batch is 3: .*config\.batch_size 8"),
         ({"tokens": 9, "micro_batch": -2}, r"config\.micro_batch is -2"),
         ({"tokens": 9, "z_loss": -1}, r"config\.z_loss is -1\.0: set it to 0 or more"),

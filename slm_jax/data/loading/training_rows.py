@@ -153,19 +153,26 @@ def _row_shares(sources: Sequence[Windows | PackedDocuments], weights: Sequence[
     return [int(share * common) for share in shares]
 
 
-def _check(datasets: Sequence[UnitDataset], packing: str, weights: Sequence[float], seed: int) -> None:
+def check_row_settings(packing: str, weights: Sequence[float], datasets: int) -> None:
+    """Raises InputError, in the words of a run's config, for a packing or weights that no rows can have."""
     if packing not in PACKINGS:
-        raise InputError(f"config.data.packing is {packing!r}: use one of {', '.join(PACKINGS)}")
-    if seed < 0:
-        raise InputError(f"config.seed is {seed}: use 0 or above")
-    if weights and len(weights) != len(datasets):
+        raise InputError(f"config.data.packing is {packing!r}: choose one of {', '.join(PACKINGS)}")
+    if weights and len(weights) != datasets:
         raise InputError(
-            f"config.data.weights has {len(weights)} values for {len(datasets)} datasets; give one for each, "
-            "or none for shares by length"
+            f"config.data.weights has {len(weights)} number(s) for {datasets} dataset(s): give one for "
+            "data.path and one for each of data.also, or none"
         )
     for weight in weights:
         if not 0 < weight < math.inf:
-            raise InputError(f"config.data.weights holds {weight}: use numbers above 0")
+            raise InputError(
+                f"config.data.weights holds {weight}: give positive shares, or leave a dataset out"
+            )
+
+
+def _check(datasets: Sequence[UnitDataset], packing: str, weights: Sequence[float], seed: int) -> None:
+    check_row_settings(packing, weights, len(datasets))
+    if seed < 0:
+        raise InputError(f"config.seed is {seed}: use 0 or above")
     for dataset in datasets[1:]:
         if dataset.tokenizer_fingerprint != datasets[0].tokenizer_fingerprint:
             raise InputError(
