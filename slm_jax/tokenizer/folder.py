@@ -8,11 +8,14 @@ Four kinds of tokenizer have such a folder:
 A file without a field "kind" is a speech tokenizer's.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import shutil
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from slm_jax.errors import InputError
 from slm_jax.files import atomic_path, read_json, sha256, write_json
@@ -68,7 +71,7 @@ _NESTED = {
     EXTERNAL: {},
     TEXT: {"model": _FILE, "special": {role: (int, type(None)) for role in SPECIAL}},
 }
-
+Made = TypeVar("Made")
 
 HISTORY = ("fit", "libraries")  # how the arrays came about: the arrays themselves are in the fingerprint
 
@@ -123,6 +126,39 @@ def read_model(directory: str | os.PathLike, file: str, field: str, digest: str)
     if sha256(path) != digest:
         raise InputError(f"{path}: does not match field '{field}' of {CONFIG}; copy both from one tokenizer")
     return path.read_bytes()
+
+
+def load_with_model(
+    directory: str | os.PathLike, kind: str, field: str, make: Callable[[dict, bytes], Made]
+) -> Made:
+    """`make(config, model)`, a tokenizer whose one file beside tokenizer.json `field` has the sha256 of.
+
+    Raises InputError naming the file that is missing or wrong.
+    """
+    directory = pathlib.Path(directory)
+    config = read_config(directory, kind)
+    file, *_ = array_files(config)
+    model = read_model(directory, file, f"{field}.sha256", config[field]["sha256"])
+    try:
+        tokenizer = make(config, model)
+    except InputError as error:
+        raise InputError(f"{directory / file}: {error}") from None
+    if tokenizer.k != config["k"]:
+        raise InputError(
+            f"{directory / CONFIG}: field 'k' is {config['k']} but there are {tokenizer.k} tokens"
+        )
+    return tokenizer
+
+
+@contextlib.contextmanager
+def new_folder(directory: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """A folder to fill, which takes the name `directory` whole; raises InputError if that is not empty."""
+    directory = pathlib.Path(directory)
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(f"{directory}: exists already; remove it or choose another folder")
+    with atomic_path(directory) as temporary:
+        temporary.mkdir()
+        yield temporary
 
 
 def write_external(

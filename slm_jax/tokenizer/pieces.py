@@ -2,41 +2,36 @@
 
 import dataclasses
 import hashlib
-import io
 import os
 import pathlib
-import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from importlib import metadata
 
 import numpy as np
-import sentencepiece
 from google.protobuf import descriptor_pb2, message_factory
 
 from slm_jax.errors import InputError
-from slm_jax.files import atomic_path, write_json
+from slm_jax.files import write_json
 from slm_jax.tokenizer.folder import (
     CONFIG,
     PIECES,
     PIECES_MODEL,
     array_files,
     fingerprint,
-    read_config,
-    read_model,
+    load_with_model,
+    new_folder,
 )
 from slm_jax.tokenizer.seeds import seed_strings
+from slm_jax.tokenizer.sentencepiece_model import UNKNOWN, check_model, open_model, train_model
 from slm_jax.tokenizer.units import MAX_K, eos_id, pad_id
 
-MODELS = ("unigram", "bpe")
 # Unit u is the character FIRST + u: the 65,534 characters of this plane are private, so that none of them is
 # a space, is normalized or has a script, and there are as many of them as units.
 FIRST = 0xF0000
 SENTENCE = 1000  # units: longer recordings are cut for training, not for encoding
 LONGEST = 16  # units of a piece; SentencePiece's own limit
-# The threads move the last bits of a unigram model: their number is part of the recipe, on every machine.
-THREADS = 16
 
 
 @dataclasses.dataclass
@@ -56,12 +51,8 @@ class PieceTokenizer:
     )
 
     def __post_init__(self):
-        try:
-            self._processor = sentencepiece.SentencePieceProcessor(model_proto=self.model)
-        except RuntimeError as error:
-            raise InputError(f"the pieces are no SentencePiece model ({error})") from None
-        # SentencePiece's id 0 is its unknown symbol, which no units can give.
-        texts = [self._processor.id_to_piece(id) for id in range(1, len(self._processor))]
+        self._processor = open_model(self.model)
+        texts = [self._processor.id_to_piece(id) for id in range(UNKNOWN + 1, len(self._processor))]
         self.pieces: list[np.ndarray] = [_units(text) for text in texts]
         known = {int(piece[0]) for piece in self.pieces if len(piece) == 1}
         if known != set(range(self.units["k"])) or not all(known.issuperset(piece) for piece in self.pieces):
@@ -118,11 +109,7 @@ class PieceTokenizer:
 
         Raises InputError when it is there already.
         """
-        directory = pathlib.Path(directory)
-        if directory.exists() and any(directory.iterdir()):
-            raise InputError(f"{directory}: exists already; remove it or choose another folder")
-        with atomic_path(directory) as temporary:
-            temporary.mkdir()
+        with new_folder(directory) as temporary:
             self.save_units(temporary)
             (temporary / PIECES_MODEL).write_bytes(self.model)
             write_json(temporary / CONFIG, self.config)
@@ -137,23 +124,17 @@ class PieceTokenizer:
     def load(cls, directory: str | os.PathLike) -> "PieceTokenizer":
         """Reads the folder of a piece tokenizer or a dataset of pieces; raises InputError naming the file."""
         directory = pathlib.Path(directory)
-        config = read_config(directory, PIECES)
-        model = read_model(directory, PIECES_MODEL, "pieces.sha256", config["pieces"]["sha256"])
-        try:
-            tokenizer = cls(config["units"], directory, model, config["fit"], config["libraries"])
-        except InputError as error:
-            raise InputError(f"{directory / PIECES_MODEL}: {error}") from None
-        if tokenizer.k != config["k"]:
-            raise InputError(
-                f"{directory / CONFIG}: field 'k' is {config['k']} but there are {tokenizer.k} pieces"
-            )
-        return tokenizer
+        return load_with_model(
+            directory,
+            PIECES,
+            "pieces",
+            lambda config, model: cls(config["units"], directory, model, config["fit"], config["libraries"]),
+        )
 
 
 def check_vocabulary(vocabulary: int, k: int, model: str) -> None:
     """Raises InputError for a number of pieces, or a kind of model, that cannot be trained on k units."""
-    if model not in MODELS:
-        raise InputError(f"model {model!r} is unknown; the models of pieces are: {', '.join(MODELS)}")
+    check_model(model)
     if not k < vocabulary <= MAX_K:
         raise InputError(
             f"vocabulary is {vocabulary}: give more than the {k} units, which are all pieces, "
@@ -172,7 +153,6 @@ def train_pieces(recordings: Sequence[np.ndarray], *, k: int, vocabulary: int, m
         units[start : start + SENTENCE] for units in recordings for start in range(0, len(units), SENTENCE)
     ]
     single = np.arange(k)[:, None]  # each once more: a unit that no recording has is a piece as well
-    trained = io.BytesIO()
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".tsv") as seeds:
         options = {}
         if model == "unigram":
@@ -185,40 +165,22 @@ def train_pieces(recordings: Sequence[np.ndarray], *, k: int, vocabulary: int, m
             )
             seeds.flush()
             options["seed_sentencepieces_file"] = seeds.name
-        try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=map(_text, [*single, *sentences]),
-                model_writer=trained,
-                model_type=model,
-                vocab_size=vocabulary + 1,  # and the unknown symbol
-                character_coverage=1.0,
-                max_sentencepiece_length=LONGEST,
-                max_sentence_length=4 * SENTENCE,  # bytes
-                normalization_rule_name="identity",
-                add_dummy_prefix=False,
-                remove_extra_whitespaces=False,
-                split_by_whitespace=False,
-                split_by_unicode_script=False,
-                split_by_number=False,
-                unk_id=0,
-                bos_id=-1,
-                eos_id=-1,
-                pad_id=-1,
-                num_threads=THREADS,
-                minloglevel=2,
-                **options,
-            )
-        except RuntimeError as error:
-            units = sum(map(len, recordings))
-            if not (most := re.search(r"set it to a value <= (\d+)", str(error))):
-                raise InputError(
-                    f"SentencePiece cannot train {vocabulary} pieces on {units} units ({error})"
-                ) from None
-            raise InputError(
-                f"vocabulary is {vocabulary}, but {units} units have at most {int(most[1]) - 1} pieces; "
-                "give a smaller vocabulary or more units"
-            ) from None
-    return _without_seeds_name(trained.getvalue())
+        trained = train_model(
+            map(_text, [*single, *sentences]),
+            model=model,
+            pieces=vocabulary,
+            argument="vocabulary",
+            source=f"{sum(map(len, recordings))} units",
+            character_coverage=1.0,
+            max_sentencepiece_length=LONGEST,
+            max_sentence_length=4 * SENTENCE,  # bytes
+            add_dummy_prefix=False,
+            split_by_whitespace=False,
+            split_by_unicode_script=False,
+            split_by_number=False,
+            **options,
+        )
+    return _without_seeds_name(trained)
 
 
 def _without_seeds_name(model: bytes) -> bytes:

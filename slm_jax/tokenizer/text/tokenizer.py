@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import os
-import pathlib
 from collections.abc import Sequence
 from importlib import metadata
 from typing import ClassVar, Protocol
@@ -11,8 +10,16 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from slm_jax.errors import InputError
-from slm_jax.files import atomic_path, write_json
-from slm_jax.tokenizer.folder import CONFIG, SPECIAL, TEXT, TEXT_MODELS, fingerprint, read_config, read_model
+from slm_jax.files import write_json
+from slm_jax.tokenizer.folder import (
+    CONFIG,
+    SPECIAL,
+    TEXT,
+    TEXT_MODELS,
+    fingerprint,
+    load_with_model,
+    new_folder,
+)
 from slm_jax.tokenizer.text.characters import Characters
 from slm_jax.tokenizer.text.huggingface import HuggingFace
 from slm_jax.tokenizer.text.sentencepiece import SentencePiece
@@ -104,33 +111,20 @@ class TextTokenizer:
 
     def save(self, directory: str | os.PathLike) -> None:
         """Writes the folder whole; raises InputError when it is there already."""
-        directory = pathlib.Path(directory)
-        if directory.exists() and any(directory.iterdir()):
-            raise InputError(f"{directory}: exists already; remove it or choose another folder")
-        with atomic_path(directory) as temporary:
-            temporary.mkdir()
+        with new_folder(directory) as temporary:
             (temporary / TEXT_MODELS[self.form]).write_bytes(self.model)
             write_json(temporary / CONFIG, self.config)
 
 
 def load_text_tokenizer(directory: str | os.PathLike) -> TextTokenizer:
     """Reads the folder of a text tokenizer or of a dataset of text; raises InputError naming the file."""
-    directory = pathlib.Path(directory)
-    config = read_config(directory, TEXT)
-    file = TEXT_MODELS[config["form"]]
-    model = read_model(directory, file, "model.sha256", config["model"]["sha256"])
-    try:
-        tokenizer = TextTokenizer(
-            **{field: config[field] for field in ("form", "lower_case", "special", "fit", "libraries")},
-            model=model,
-        )
-    except InputError as error:
-        raise InputError(f"{directory / file}: {error}") from None
-    if tokenizer.k != config["k"]:
-        raise InputError(
-            f"{directory / CONFIG}: field 'k' is {config['k']} but there are {tokenizer.k} tokens"
-        )
-    return tokenizer
+    fields = ("form", "lower_case", "special", "fit", "libraries")
+    return load_with_model(
+        directory,
+        TEXT,
+        "model",
+        lambda config, model: TextTokenizer(model=model, **{field: config[field] for field in fields}),
+    )
 
 
 def check_text(text: str) -> None:
