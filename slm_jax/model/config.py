@@ -1,6 +1,7 @@
 """What a Transformer is made of."""
 
 import dataclasses
+import math
 
 from slm_jax.errors import InputError
 
@@ -15,6 +16,7 @@ CHOICES = {
     "remat": ("none", "dots", "full"),
 }
 GATED_MLPS = ("swiglu",)
+ABOVE_ZERO = ("norm_eps", "rope_theta")
 AT_LEAST_ONE = ("layers", "dim", "heads", "mlp_multiple", "experts_per_token")
 AT_LEAST_ZERO = ("kv_heads", "head_size", "mlp_size", "embedding_size", "max_positions", "experts")
 
@@ -84,6 +86,12 @@ class ModelConfig:
             _check_number(field, getattr(self, field), 1)
         for field in AT_LEAST_ZERO:
             _check_number(field, getattr(self, field), 0)
+        for field in ABOVE_ZERO:
+            value = getattr(self, field)
+            if not 0 < value < math.inf:
+                raise InputError(f"model.{field} is {value!r}: it must be a number above 0")
+        if not 0 <= self.balance_weight < math.inf:
+            raise InputError(f"model.balance_weight is {self.balance_weight!r}: it must be 0 or more")
         for field, choices in CHOICES.items():
             if getattr(self, field) not in choices:
                 raise InputError(

@@ -111,6 +111,12 @@ def test_learned_positions_end_somewhere():
         ({"experts": 3, "experts_per_token": 4}, "model.experts_per_token is 4 with model.experts 3"),
         ({"experts": 3, "mlp_bias": True}, "model.mlp_bias is true"),
         ({"attention_bias": "some"}, "model.attention_bias is 'some'"),
+        ({"norm_eps": 0.0}, "model.norm_eps is 0.0: it must be a number above 0"),
+        ({"norm_eps": float("nan")}, "model.norm_eps is nan"),
+        ({"rope_theta": -1e4}, "model.rope_theta is -10000.0"),
+        ({"rope_theta": float("inf")}, "model.rope_theta is inf"),
+        ({"balance_weight": -0.01}, "model.balance_weight is -0.01: it must be 0 or more"),
+        ({"balance_weight": float("nan")}, "model.balance_weight is nan"),
     ],
     ids=str,
 )
