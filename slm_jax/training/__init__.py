@@ -36,6 +36,7 @@ __all__ = [
     "parse_dataclass",
     "read_metrics",
     "read_run_config",
+    "saved_steps",
     "train",
     "training_flops",
 ]

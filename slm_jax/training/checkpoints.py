@@ -12,8 +12,10 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, CustomSteps, LatestN
 
 from slm_jax.errors import InputError
+from slm_jax.files import write_json
+from slm_jax.training.agreement import first_finds
 from slm_jax.training.position import Position
-from slm_jax.training.seals import UNFINISHED, seal
+from slm_jax.training.seals import UNFINISHED, seal, seal_also
 from slm_jax.training.step import TrainState
 
 FOLDER = "checkpoints"
@@ -23,30 +25,21 @@ VALIDATION_LOSS = "validation_loss"
 
 
 class Checkpoints:
-    """Writes the states of a run, and keeps the newest, the best and those asked for.
+    """Writes the states of a run, and keeps the newest, those asked for, and the one with the lowest
+    validation loss of those that have one.
 
     A checkpoint's step is the number of updates done.
 
     Args:
       keep: how many of the newest stay on disk.
       keep_steps: steps whose checkpoints stay on disk.
-      keep_best: whether the one with the lowest validation loss stays too, of those saved with it.
     """
 
-    def __init__(
-        self,
-        run_dir: str | os.PathLike,
-        keep: int,
-        keep_steps: Sequence[int] = (),
-        *,
-        keep_best: bool = False,
-    ):
+    def __init__(self, run_dir: str | os.PathLike, keep: int, keep_steps: Sequence[int] = ()):
         folder = pathlib.Path(run_dir).absolute() / FOLDER
         best = BestN(get_metric_fn=_loss, reverse=True, n=1, keep_checkpoints_without_metrics=False)
         options = ocp.CheckpointManagerOptions(
             preservation_policy=AnyPreservationPolicy([LatestN(keep), best, CustomSteps(keep_steps)]),
-            best_fn=_loss if keep_best else None,
-            best_mode="min",
             cleanup_tmp_directories=True,
             enable_async_checkpointing=True,
             async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
@@ -63,7 +56,7 @@ class Checkpoints:
     ) -> None:
         """Begins to write a state; waits for the one before it to be on disk."""
         needed, free = _bytes(state), shutil.disk_usage(self._manager.directory).free
-        if free < needed:  # better said before than by every writing thread
+        if first_finds(free < needed):  # better said before than by every writing thread
             raise self._unwritten(
                 f"the disk has {free / 1e6:.1f} MB left of the {needed / 1e6:.1f} MB needed"
             )
@@ -73,6 +66,9 @@ class Checkpoints:
         if position is not None:
             items[POSITION] = ocp.args.JsonSave(dataclasses.asdict(position))
         metrics = None if validation_loss is None else {VALIDATION_LOSS: validation_loss}
+        if metrics:
+            # Orbax does so itself where it is told what is best, but then warns of every save without.
+            items[METRICS] = ocp.args.JsonSave(metrics)
         with self._explained():
             self._manager.wait_until_finished()
             self._writing = step
@@ -115,6 +111,14 @@ class Checkpoints:
             f"{self._manager.directory}: the checkpoint could not be written ({reason}); make room and run "
             "the same command again"
         )
+
+
+def add_validation_loss(run_dir: str | os.PathLike, step: int, validation_loss: float) -> None:
+    """Puts a validation loss into a checkpoint that was saved without; the first process alone does."""
+    if jax.process_index() == 0:
+        folder = pathlib.Path(run_dir) / FOLDER / str(step)
+        write_json(folder / METRICS / METRICS, {VALIDATION_LOSS: validation_loss})
+        seal_also(folder, folder / METRICS / METRICS)
 
 
 def _loss(metrics: dict) -> float:

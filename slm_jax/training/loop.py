@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from flax import nnx
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
@@ -16,11 +15,11 @@ from slm_jax.data import TrainingRows, UnitDataset
 from slm_jax.errors import Preempted
 from slm_jax.files import read_json, write_json
 from slm_jax.model import TransformerConfig, make_mesh
+from slm_jax.training.agreement import first_finds
 from slm_jax.training.batch import check_batch
 from slm_jax.training.branch import branch_off, branch_steps, check_trunk, shared_steps
 from slm_jax.training.checkpoints import Checkpoints
 from slm_jax.training.config import TrainConfig
-from slm_jax.training.heldout import heldout_loss
 from slm_jax.training.meter import Meter
 from slm_jax.training.metrics import read_metrics
 from slm_jax.training.position import Position
@@ -33,6 +32,7 @@ from slm_jax.training.starts import count_restarts
 from slm_jax.training.step import TrainState, program
 from slm_jax.training.summary import summarize
 from slm_jax.training.trace import Trace
+from slm_jax.training.validation import Validation
 from slm_jax.training.wandb_log import check_wandb
 from slm_jax.versions import versions
 
@@ -48,6 +48,7 @@ class Run(NamedTuple):
     rows: TrainingRows
     model: TransformerConfig
     mesh: Mesh
+    validation: Validation
     branch_steps: list[int]
 
 
@@ -63,7 +64,7 @@ def train(config: TrainConfig, run_dir: str | os.PathLike, profile: tuple[int, i
     asked it to stop and the state is saved.
     """
     run = _open(config, pathlib.Path(run_dir))
-    if _first_finds((run.dir / SUMMARY).exists()):
+    if first_finds((run.dir / SUMMARY).exists()):
         return read_json(run.dir / SUMMARY)
     _warn_of_data(run)
     with Preemption() as preemption:
@@ -78,7 +79,7 @@ def train(config: TrainConfig, run_dir: str | os.PathLike, profile: tuple[int, i
         start = restore_newest(run.dir, compiled) or branch_off(config, compiled)
         start = start or Restored(0, compiled.initialize(config.seed), None)
         model = compiled.model_of(_update_to_the_end(run, compiled, start, preemption, profile))
-        heldout = preemption.unless_asked(_final_validation, run, model)
+        heldout = preemption.unless_asked(run.validation.final, run.dir, model)
         if heldout is None:
             raise Preempted(f"{run.dir}: stopped after the last update, before its validation")
     if jax.process_index() == 0:
@@ -105,7 +106,7 @@ def _open(config: TrainConfig, run_dir: pathlib.Path) -> Run:
     if config.trunk and not (run_dir / CONFIG).exists():
         check_trunk(config, model, identity(datasets))
     claim(run_dir, config, model, identity(datasets))
-    return Run(config, run_dir, datasets, rows, model, mesh, kept)
+    return Run(config, run_dir, datasets, rows, model, mesh, Validation(config, datasets[0], mesh), kept)
 
 
 def _update_to_the_end(
@@ -117,15 +118,20 @@ def _update_to_the_end(
     _position(run, start.step).check(position, run.dir)
     meter = Meter(position, config.skip_updates)
     rates = np.asarray(learning_rate(config.optimizer, config.steps)(np.arange(config.steps)))
-    validates = config.validate_every > 0 and _has_validation(run)
+    validates = config.validate_every > 0 and run.validation.is_possible
+    if position.validation_due:
+        with meter.spending("validation"):
+            made_up = run.validation.make_up(run.dir, start.step, compiled.model_of(state), preemption)
     batches = run.rows.batches(
         config.batch_size, first_step=start.step, host=jax.process_index(), hosts=jax.process_count()
     )
     with (
-        Checkpoints(run.dir, config.keep_checkpoints, run.branch_steps, keep_best=validates) as checkpoints,
-        Report(run.dir, config, run.model, start.step) as report,
+        Checkpoints(run.dir, config.keep_checkpoints, run.branch_steps) as checkpoints,
+        Report(run.dir, config, run.model, position) as report,
         Trace(run.dir / "profile", profile, start.step, config.steps) as trace,
     ):
+        if position.validation_due:
+            report.write(start.step, float(rates[start.step - 1]), meter, made_up)
         for step in range(start.step + 1, config.steps + 1):
             with meter.spending("data"):
                 tokens_BxT = jax.make_array_from_process_local_data(compiled.batch_sharding, next(batches))
@@ -136,7 +142,7 @@ def _update_to_the_end(
             trace.stop(step, metrics.loss)
 
             stopping, last = preemption.reached(step), step == config.steps
-            validating = validates and _due(step, config.validate_every, last) and not stopping
+            validating = validates and _due(step, config.validate_every, last)
             writing = validating or _due(step, config.log_every, last)
             saving = (
                 validating
@@ -148,15 +154,16 @@ def _update_to_the_end(
                 with meter.spending("compute"):
                     meter.read(checkpoints.latest_step)
             validation_loss = None
-            if validating:
+            if validating and not stopping:
                 with meter.spending("validation"):
-                    validation_loss = preemption.unless_asked(_validate, run, compiled.model_of(state))
+                    validation_loss = preemption.unless_asked(run.validation.loss, compiled.model_of(state))
                 stopping = validation_loss is None
-            if writing:
+            missed = validating and stopping
+            if writing and not missed:
                 report.write(step, float(rates[step - 1]), meter, validation_loss)
             if saving:
                 with meter.spending("checkpoint"):
-                    checkpoints.save(step, state, _position(run, step, meter), validation_loss)
+                    checkpoints.save(step, state, _position(run, step, meter, missed), validation_loss)
             if stopping:
                 checkpoints.wait()
                 raise Preempted(f"{run.dir}: stopped and saved at step {step} of {config.steps}")
@@ -168,43 +175,18 @@ def _due(step: int, every: int, last: bool) -> bool:
     return last or step % every == 0
 
 
-def _position(run: Run, step: int, meter: Meter | None = None) -> Position:
+def _position(run: Run, step: int, meter: Meter | None = None, missed: bool = False) -> Position:
     config = run.config
     position = Position(step, step * config.batch_size, config.seed, identity(run.datasets))
     if meter is None:
         return position
     return dataclasses.replace(
-        position, skipped_updates=meter.skipped, pending=meter.columns, seconds=meter.seconds
+        position,
+        skipped_updates=meter.skipped,
+        pending=meter.columns,
+        seconds=meter.seconds,
+        validation_due=missed,
     )
-
-
-def _has_validation(run: Run) -> bool:
-    return run.config.data.validation_split in run.datasets[0].splits
-
-
-def _validate(run: Run, model: nnx.Module) -> float:
-    """Upstream loss on the validation split."""
-    config = run.config
-    split = config.data.validation_split
-    return heldout_loss(model, run.datasets[0], split, context=config.context, mesh=run.mesh).nats_per_token
-
-
-def _final_validation(run: Run, model: nnx.Module) -> dict:
-    """Of the last state, measured already or now; None where the dataset has no such split."""
-    if not _has_validation(run):
-        return {"validation_loss": None, "validation_tokens": 0}
-    loss = validation_losses(run.dir).get(run.config.steps)
-    is_measured = _first_finds(loss is not None)
-    lengths = run.datasets[0].lengths(run.config.data.validation_split)
-    return {
-        "validation_loss": loss if is_measured else _validate(run, model),
-        "validation_tokens": int(np.sum(lengths + 1, dtype=np.int64)),
-    }
-
-
-def _first_finds(found: bool) -> bool:
-    """What the first process has found on disk, which others may see later, for all to do the same."""
-    return bool(multihost_utils.broadcast_one_to_all(np.bool_(found)))
 
 
 def _write_summary(run: Run, heldout: dict) -> None:
@@ -228,7 +210,7 @@ def _warn_of_data(run: Run) -> None:
             "tokens teach ever less (Muennighoff et al. 2023): use more audio or fewer config.tokens",
             file=sys.stderr,
         )
-    if not _has_validation(run):
+    if not run.validation.is_possible:
         print(
             f"warning: {config.data.path} has no split {config.data.validation_split!r}, so there will be no "
             "validation loss: use more audio, or give recordings a split in their manifest",

@@ -22,6 +22,7 @@ class Position:
       pending: metrics of the updates since the last row of metrics.jsonl, so that the next row is the mean
         over the same updates wherever a run was interrupted.
       seconds: what the time since that row was spent on.
+      validation_due: whether the run was stopped before the validation of this step, and before its row.
     """
 
     step: int
@@ -31,6 +32,7 @@ class Position:
     skipped_updates: int = 0
     pending: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    validation_due: bool = False
 
     def check(self, there: "Position", where: object) -> None:
         """Raises InputError when `there`, of the checkpoint at `where`, is not this place in the data."""

@@ -12,28 +12,32 @@ from slm_jax.training.config import TrainConfig
 from slm_jax.training.flops import device_memory, model_flops_utilization
 from slm_jax.training.meter import PARTS, Meter
 from slm_jax.training.metrics import MetricsLog, rows_until
+from slm_jax.training.position import Position
 from slm_jax.training.starts import Starts
 from slm_jax.training.wandb_log import WandbLog
 
 
 class Report:
-    """Rows of metrics after `first_step`; those there already, of work to be done again, are dropped."""
+    """Rows of metrics from `position` on; those there already, of work to be done again, are dropped."""
 
-    def __init__(self, run_dir: pathlib.Path, config: TrainConfig, model: TransformerConfig, first_step: int):
+    def __init__(
+        self, run_dir: pathlib.Path, config: TrainConfig, model: TransformerConfig, position: Position
+    ):
         self._config, self._model, self._active = config, model, count_active_parameters(model)
-        before = rows_until(run_dir, first_step)
+        written = position.step - 1 if position.validation_due else position.step
+        before = rows_until(run_dir, written)
         if config.trunk and not before:
-            before = rows_until(config.trunk, first_step)
+            before = rows_until(config.trunk, written)
         own = (row for row in before if row["step"] > shared_steps(config))
         self._useful = sum(row.get("compute_seconds", 0.0) for row in own)
         others = []
         if jax.process_index() == 0:
-            self._starts = Starts(run_dir, first_step)
+            self._starts = Starts(run_dir, position.step)
             if config.wandb:
                 others.append(WandbLog(run_dir, config, id=self._starts.id))
         self._log = MetricsLog(run_dir, before, others)
         desc = config.name or "training"
-        self._bar = progress(total=config.steps, initial=first_step, desc=desc, unit="step")
+        self._bar = progress(total=config.steps, initial=position.step, desc=desc, unit="step")
 
     def advance(self) -> None:
         self._bar.update()

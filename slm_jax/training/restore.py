@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 from jax.experimental import multihost_utils
@@ -16,6 +15,7 @@ from jax.sharding import Mesh
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
 from slm_jax.model import Transformer, make_mesh, parameter_shardings
+from slm_jax.training.agreement import as_the_first_sees, failure_of_any
 from slm_jax.training.checkpoints import FOLDER, METRICS, POSITION, VALIDATION_LOSS, first_line
 from slm_jax.training.position import Position
 from slm_jax.training.run_folder import read_run_config
@@ -39,7 +39,7 @@ def restore_newest(run_dir: pathlib.Path, program: Program) -> Restored | None:
     Those after it are damaged: they are moved to the run's folder `damaged_checkpoints` with a warning, and
     so are older ones that would not let a run go on. When all are, nothing is moved, and InputError raised.
     """
-    steps = _as_the_first_sees(saved_steps(run_dir))
+    steps = as_the_first_sees(saved_steps(run_dir))
     found = _newest_whole(run_dir, steps, lambda folder: restore_state(folder, program))
     if found is None:
         return None
@@ -82,7 +82,7 @@ def load_model(
     def read(folder: pathlib.Path) -> dict:
         return _read(folder, {"params": ocp.args.StandardRestore(target)})["params"]
 
-    steps = _as_the_first_sees(_candidates(run_dir, which))
+    steps = as_the_first_sees(_candidates(run_dir, which))
     step, params = _newest_whole(run_dir, steps, read, items=("params",))
     return assemble(graph, shapes, params), step
 
@@ -123,32 +123,27 @@ def _candidates(run_dir: pathlib.Path, which: str | int) -> list[int]:
     return [which]
 
 
-def _as_the_first_sees(steps: list[int]) -> list[int]:
-    """The steps that the first of several processes has found: a file system that they share over a network
-    may show a folder to others later, and all have to take the same checkpoint.
-    """
-    count = int(multihost_utils.broadcast_one_to_all(np.int32(len(steps))))
-    if not count:
-        return []
-    return multihost_utils.broadcast_one_to_all(np.resize(np.array(steps, np.int32), count)).tolist()
-
-
 def _newest_whole(
     run_dir: pathlib.Path,
     steps: Iterable[int],
     read: Callable[[pathlib.Path], object],
     items: tuple[str, ...] | None = None,
 ):
-    """The first of `steps` whose checkpoint is whole, and what `read` makes of it; None without steps."""
+    """The first of `steps` whose checkpoint all processes can read, and what `read` makes of it; None without
+    steps.
+    """
     damage = ""
     for step in steps:
         folder = pathlib.Path(run_dir).absolute() / FOLDER / str(step)
         reason = find_damage(folder, items)
         if reason is None:
             try:
-                return step, read(folder)
+                made = read(folder)
             except (ValueError, OSError, KeyError) as error:
                 reason = first_line(error)
+            reason = failure_of_any(reason)
+            if reason is None:
+                return step, made
         damage = f"{folder}: the checkpoint cannot be read ({reason})"
         print(f"warning: {damage}", file=sys.stderr)
     if damage:
@@ -157,8 +152,12 @@ def _newest_whole(
 
 
 def _read(folder: pathlib.Path, items: dict):
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-        return checkpointer.restore(folder, args=ocp.args.Composite(**items))
+    # The handler alone: a Checkpointer would wait for the other processes, also for one that could not read.
+    handler = ocp.CompositeCheckpointHandler()
+    try:
+        return handler.restore(folder, args=ocp.args.Composite(**items))
+    finally:
+        handler.close()
 
 
 def _set_aside(run_dir: pathlib.Path, step: int) -> None:

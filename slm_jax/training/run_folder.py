@@ -88,6 +88,8 @@ def changes(run_dir: str | os.PathLike, content: dict, *, free: tuple[str, ...])
     # Read as configs: fields that an older version did not have are at their defaults.
     *configs, data = read_run_config(run_dir)
     there = dict(zip(("train", "model"), map(dataclasses.asdict, configs), strict=True), data=data)
+    if content["model"]["experts"]:  # the balance loss is a mean over micro-batches
+        free = tuple(field for field in free if field != "train.micro_batch")
     return [change for change in differences(there, content) if not change.startswith(free)]
 
 

@@ -9,10 +9,9 @@ import json
 import pathlib
 
 import jax
-import numpy as np
-from jax.experimental import multihost_utils
 
-from slm_jax.files import sha256, write_json
+from slm_jax.files import read_json, sha256, write_json
+from slm_jax.training.agreement import failure_of_any
 
 SEAL = "files.json"
 TIMES = "_CHECKPOINT_METADATA"  # Orbax writes the time of the commit into it last of all
@@ -25,16 +24,20 @@ def seal(folder: pathlib.Path) -> None:
     write_json(folder / SEAL, {path.relative_to(folder).as_posix(): sha256(path) for path in paths})
 
 
+def seal_also(folder: pathlib.Path, path: pathlib.Path) -> None:
+    """Adds the SHA-256 of a file that was put into a sealed checkpoint later."""
+    if (folder / SEAL).exists():
+        write_json(
+            folder / SEAL, read_json(folder / SEAL) | {path.relative_to(folder).as_posix(): sha256(path)}
+        )
+
+
 def find_damage(folder: pathlib.Path, items: tuple[str, ...] | None = None) -> str | None:
     """Why a checkpoint cannot be used; None when its files are as they were written.
 
     Reads every file of `items` (all by default) once; several processes share the files and agree.
     """
-    damage = _find_damage_of_own_part(folder, items)
-    if jax.process_count() > 1:
-        found_P = multihost_utils.process_allgather(np.array(damage is not None))
-        damage = damage or ("as another process found" if found_P.any() else None)
-    return damage
+    return failure_of_any(_find_damage_of_own_part(folder, items))
 
 
 def _find_damage_of_own_part(folder: pathlib.Path, items: tuple[str, ...] | None) -> str | None:

@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 
+import jax
 import numpy as np
 import pytest
 from jax.experimental import multihost_utils
@@ -117,6 +118,26 @@ def test_all_processes_take_the_checkpoint_that_the_first_sees(unfinished, progr
     monkeypatch.setattr(multihost_utils, "broadcast_one_to_all", lambda _: next(answers))
     assert restore_newest(unfinished, program_of_runs).step == 30
     assert (unfinished / "checkpoints" / "40").is_dir()
+
+
+def test_a_checkpoint_that_one_process_alone_cannot_read_is_left_by_all(
+    unfinished, program_of_runs, monkeypatch, capfd
+):
+    outcomes = iter([[False, False], [False, True], [False, False], [False, False]])  # found whole, then read
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(
+        multihost_utils, "process_allgather", lambda _: np.array(next(outcomes, [False, False]))
+    )
+    monkeypatch.setattr(multihost_utils, "broadcast_one_to_all", lambda value: value)
+    monkeypatch.setattr(multihost_utils, "sync_global_devices", lambda _: None)
+    assert restore_newest(unfinished, program_of_runs).step == 30
+    assert "checkpoints/40: the checkpoint cannot be read (process 1 could not)" in capfd.readouterr().err
+
+
+def test_saves_without_a_validation_loss_are_no_warning(units, tmp_path, caplog):
+    train(parse_config(run_config(units, validate_every=20, tokens=20 * 8 * 32)), tmp_path / "run")
+    assert "tracked_metric" not in caplog.text
+    assert load_model(tmp_path / "run", which="best")[1] == 20
 
 
 def test_a_run_goes_on_from_before_the_damage_with_the_same_losses(unfinished, finished, units):

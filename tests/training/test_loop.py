@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import errno
 import json
 import os
@@ -17,7 +18,7 @@ from jax.experimental import multihost_utils
 from small_run import K, run_config
 
 from slm_jax.errors import InputError
-from slm_jax.model import count_parameters, make_mesh
+from slm_jax.model import TransformerConfig, count_parameters, make_mesh
 from slm_jax.training import (
     TrainingDiverged,
     check_batch,
@@ -27,7 +28,9 @@ from slm_jax.training import (
     read_metrics,
     read_run_config,
     train,
+    validation,
 )
+from slm_jax.training.run_folder import claim
 
 
 def losses(run_dir):
@@ -184,6 +187,19 @@ def test_a_folder_of_another_run_is_refused(finished, units):
         train(parse_config(run_config(units, seed=1)), finished[0])
 
 
+@pytest.mark.parametrize("experts", [0, 2])
+def test_the_micro_batch_of_a_run_with_experts_stays(units, tmp_path, experts):
+    """It moves their balance loss; without experts it moves nothing but rounding."""
+    config = run_config(units)
+    config["model"] |= {"experts": experts}
+    parsed = parse_config(config)
+    model = TransformerConfig(vocab_size=K + 2, **dataclasses.asdict(parsed.model))
+    claim(tmp_path, parsed, model, {})
+    refused = pytest.raises(InputError, match=r"train\.micro_batch: 0 there, 4 now")
+    with refused if experts else contextlib.nullcontext():
+        claim(tmp_path, dataclasses.replace(parsed, micro_batch=4), model, {})
+
+
 def test_a_run_begun_before_a_setting_existed_goes_on(finished, units, tmp_path):
     run_dir = tmp_path / "run"
     shutil.copytree(finished[0], run_dir)
@@ -219,10 +235,11 @@ def test_a_context_that_does_not_split_is_refused():
 
 def test_whether_to_validate_at_the_end_is_what_the_first_process_says(units, tmp_path, monkeypatch):
     """Else one process would wait for others in a validation that they have no need of."""
-    answers = iter([False, True])  # no summary; a validation loss, which this process does not see yet
+    # No summary; the disk is not full; a validation loss, which this process does not see yet.
+    answers = iter([False, False, True])
     monkeypatch.setattr(multihost_utils, "broadcast_one_to_all", lambda _: next(answers))
     monkeypatch.setattr(loop, "restore_newest", lambda *_: None)
-    monkeypatch.setattr(loop, "heldout_loss", lambda *_, **__: pytest.fail("validates"))
+    monkeypatch.setattr(validation, "heldout_loss", lambda *_, **__: pytest.fail("validates"))
     train(parse_config(run_config(units, tokens=2 * 8 * 32)), tmp_path / "run")
 
 

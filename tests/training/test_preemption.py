@@ -9,9 +9,11 @@ from processes import finish, rows_so_far, start
 from small_run import run_config
 
 from slm_jax.errors import Preempted
-from slm_jax.training import loop, parse_config, read_metrics, train
+from slm_jax.training import parse_config, read_metrics, train, validation
 from slm_jax.training.checkpoints import Checkpoints
 from slm_jax.training.meter import Meter
+from slm_jax.training.restore import validation_losses
+from slm_jax.training.seals import find_damage
 
 
 def losses(run_dir):
@@ -63,7 +65,7 @@ def test_a_signal_does_not_wait_for_a_validation(units, undisturbed, tmp_path, m
         signal.raise_signal(signal.SIGTERM)
         pytest.fail("went on")
 
-    monkeypatch.setattr(loop, "heldout_loss", validate)
+    monkeypatch.setattr(validation, "heldout_loss", validate)
     with pytest.raises(Preempted, match="saved at step 8 of 40"):
         train(config, tmp_path / "run")
 
@@ -76,7 +78,7 @@ def test_a_signal_between_an_update_and_its_validation_is_not_missed(units, tmp_
         original(meter, last_checkpoint)
 
     monkeypatch.setattr(Meter, "read", read)
-    monkeypatch.setattr(loop, "heldout_loss", lambda *_, **__: pytest.fail("validates"))
+    monkeypatch.setattr(validation, "heldout_loss", lambda *_, **__: pytest.fail("validates"))
     with pytest.raises(Preempted, match="saved at step 8 of 40"):
         train(parse_config(run_config(units, validate_every=8, log_every=8)), tmp_path / "run")
 
@@ -89,7 +91,7 @@ def test_a_signal_while_the_last_checkpoint_is_written_is_not_missed(units, tmp_
         original(checkpoints)
 
     monkeypatch.setattr(Checkpoints, "wait", wait)
-    monkeypatch.setattr(loop, "heldout_loss", lambda *_, **__: pytest.fail("validates"))
+    monkeypatch.setattr(validation, "heldout_loss", lambda *_, **__: pytest.fail("validates"))
     with pytest.raises(Preempted, match="after the last update"):
         train(parse_config(run_config(units)), tmp_path / "run")
 
@@ -100,10 +102,59 @@ def test_a_signal_ends_the_last_validation(units, tmp_path, monkeypatch):
         pytest.fail("went on")
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "heldout_loss", validate)
+        patch.setattr(validation, "heldout_loss", validate)
         with pytest.raises(Preempted, match="after the last update"):
             train(parse_config(run_config(units)), tmp_path / "run")
     assert train(parse_config(run_config(units)), tmp_path / "run")["validation_loss"] > 0
+
+
+def validated(run_dir):
+    return [
+        (row["step"], row.get("loss"), row.get("validation_loss"), row["skipped_updates"])
+        for row in read_metrics(run_dir)
+    ]
+
+
+@pytest.mark.parametrize("step", [8, 40])
+def test_a_validation_that_was_broken_off_is_made_up_for(units, tmp_path, monkeypatch, step):
+    """Once it is stopped, and once more at the next start; then the run is as if nothing had been."""
+    config = parse_config(run_config(units, validate_every=8, log_every=5))
+    undisturbed = train(config, tmp_path / "undisturbed")
+    measure, calls = validation.heldout_loss, []
+
+    def validate(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) in (step // 8, step // 8 + 1):
+            signal.raise_signal(signal.SIGTERM)
+            pytest.fail("went on")
+        return measure(*arguments, **options)
+
+    monkeypatch.setattr(validation, "heldout_loss", validate)
+    with pytest.raises(Preempted, match=f"stopped and saved at step {step} of 40"):
+        train(config, tmp_path / "run")
+    assert step not in validation_losses(tmp_path / "run")
+    with pytest.raises(Preempted, match=f"stopped at step {step}, before its validation"):
+        train(config, tmp_path / "run")
+    summary = train(config, tmp_path / "run")
+    assert validated(tmp_path / "run") == validated(tmp_path / "undisturbed")
+    assert summary["best_step"] == undisturbed["best_step"]
+    assert summary["validation_loss"] == undisturbed["validation_loss"]
+
+
+def test_a_checkpoint_with_a_validation_made_up_for_is_whole_and_can_be_the_best(units, tmp_path, signal_at):
+    config = parse_config(run_config(units, validate_every=8))
+    signal_at(8, signal.SIGTERM)
+    with pytest.raises(Preempted, match="saved at step 8 of 40"):
+        train(config, tmp_path / "run")
+    assert not read_metrics(tmp_path / "run")[4:]  # of step 4 alone
+    signal_at(12, signal.SIGTERM)
+    with pytest.raises(Preempted, match="saved at step 12 of 40"):
+        train(config, tmp_path / "run")
+    folder = tmp_path / "run" / "checkpoints" / "8"
+    assert validation_losses(tmp_path / "run").keys() == {8}
+    assert find_damage(folder) is None
+    (folder / "metrics" / "metrics").write_text("{}")
+    assert "metrics/metrics has other bytes" in find_damage(folder)
 
 
 @pytest.mark.slow
