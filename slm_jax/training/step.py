@@ -103,15 +103,19 @@ class Program:
             in_shardings=(self.state_shardings, self.batch_sharding, whole),
             out_shardings=(self.state_shardings, whole),
         )
-        self._micro_batch, self._passes = micro_batch, {}
+        self._micro_batch, self._passes, self._compiled = micro_batch, {}, {}
 
     def initialize(self, seed: int) -> TrainState:
         with jax.set_mesh(self.mesh):
             return self._initialize(jax.random.key(seed))
 
     def update(self, state: TrainState, tokens_BxT: jax.Array, rate: float) -> tuple[TrainState, Metrics]:
+        passes = self.passes(tokens_BxT.shape)
+        compiled = self._compiled.get(tokens_BxT.shape)
         with jax.set_mesh(self.mesh):
-            return self._update(state, tokens_BxT, jnp.float32(rate), self.passes(tokens_BxT.shape))
+            if compiled is not None:
+                return compiled(state, tokens_BxT, jnp.float32(rate))
+            return self._update(state, tokens_BxT, jnp.float32(rate), passes)
 
     def compile_update(self, shape: tuple[int, int], passes: int) -> jax.stages.Compiled:
         """The update of a batch of this shape, for its memory and cost analysis."""
@@ -134,9 +138,10 @@ class Program:
         if self._micro_batch == 0:
             return batch
         if self._micro_batch == -1:
-            return largest_that_fits(
-                batch, multiple, lambda windows: self.compile_update(shape, batch // windows)
-            )
+            compiled = functools.cache(lambda windows: self.compile_update(shape, batch // windows))
+            windows = largest_that_fits(batch, multiple, compiled)
+            self._compiled[shape] = compiled(windows)  # what was compiled to ask is not compiled again
+            return windows
         if batch % self._micro_batch or self._micro_batch % multiple:
             raise InputError(
                 f"config.micro_batch is {self._micro_batch}: choose a divisor of the batch of {batch} "

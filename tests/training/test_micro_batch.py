@@ -1,8 +1,10 @@
 """The micro-batch is the largest that fits into memory."""
 
+import dataclasses
 import types
 
 import jax
+import numpy as np
 import pytest
 
 from slm_jax.errors import InputError
@@ -76,6 +78,22 @@ def test_a_compiler_that_runs_out_of_memory_says_that_it_does_not_fit(limit):
 
 def test_this_machine_has_a_limit():
     assert micro_batch.memory_limit() > 1e6
+
+
+def test_an_update_that_was_compiled_to_ask_whether_it_fits_is_not_compiled_again(limit, caplog):
+    limit(1e9)
+    mesh = make_mesh(devices=jax.devices()[:1])
+    model = dataclasses.replace(MODEL, vocab_size=21)
+    asks, plain = (program(model, OptimizerConfig(), mesh, micro_batch=size) for size in (-1, 0))
+    tokens_BxT = jax.device_put(np.arange(4 * 9, dtype=np.int32).reshape(4, 9) % 19, asks.batch_sharding)
+    with jax.log_compiles():
+        state, metrics = asks.update(asks.initialize(0), tokens_BxT, 1e-3)
+        _, after = asks.update(state, tokens_BxT, 1e-3)
+    compiled = [line for line in caplog.messages if "Finished XLA compilation of jit(update)" in line]
+    assert len(compiled) == 2  # two windows a pass and four
+    state, expected = plain.update(plain.initialize(0), tokens_BxT, 1e-3)
+    _, expected_after = plain.update(state, tokens_BxT, 1e-3)
+    assert (metrics.loss, after.loss) == (expected.loss, expected_after.loss)
 
 
 def test_an_update_takes_as_many_passes_as_memory_asks_for(limit):
