@@ -7,11 +7,11 @@ def get_config():
     study = default_study()
     study.name = "smoke"
     study.title = "Do small speech language models scale?"
-    study.corpus.stories = 5000
-    study.corpus.pairs_per_phenomenon = 50
-    study.corpus.cloze_items = 80
-    study.tokenizer.frame_rate = 25
-    study.tokenizer.units = 200
+    study.corpora.stories = {"kind": "grammar", "stories": 5000}
+    study.tokens.units = {"kind": "units", "frame_rate": 25, "units": 200}
+    study.tasks.minimal_pairs = {"kind": "minimal_pairs", "pairs": 50}
+    study.tasks.topic_cloze = {"kind": "topic_cloze", "items": 80}
+    study.arms.speech = {"corpus": "stories", "tokens": "units"}
     study.grid.budgets = (1e11, 3e11, 1e12, 3e12)
     study.grid.sizes = ("12k", "30k", "90k", "170k", "440k")
     study.grid.min_steps = 60

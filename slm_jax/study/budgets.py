@@ -24,7 +24,8 @@ import ml_collections
 from slm_jax.errors import InputError
 from slm_jax.model import SIZES, TransformerConfig, count_parameters
 from slm_jax.scaling import optimum
-from slm_jax.study.plan import PUBLISHED_SPEECH_LAW, PUBLISHED_VOCABULARY, PlannedRun
+from slm_jax.study.grid import PlannedRun
+from slm_jax.study.plan import PUBLISHED_SPEECH_LAW, PUBLISHED_VOCABULARY
 from slm_jax.training import STATE_BYTES, default_config, estimated_bytes, training_flops
 
 SPAN = 8  # sizes on both sides of the optimum, for a parabola to have its minimum inside

@@ -1,4 +1,4 @@
-"""The config of a study: what is spoken, how it is tokenized, and the grid of runs."""
+"""The config of a study: corpora, tokens and tasks by name, and the arms, each a grid of runs on them."""
 
 import dataclasses
 import math
@@ -7,6 +7,7 @@ import ml_collections
 
 from slm_jax.errors import InputError
 from slm_jax.model import SIZES
+from slm_jax.study.kinds import CLASSES, complete, make
 from slm_jax.training import (
     DataConfig,
     MeshConfig,
@@ -19,49 +20,89 @@ from slm_jax.training import (
 
 
 @dataclasses.dataclass(frozen=True)
-class CorpusConfig:
-    """How much text the grammar writes; one voice speaks a story, several an evaluation item."""
-
-    stories: int = 3000
-    pairs_per_phenomenon: int = 50
-    cloze_items: int = 80
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenizerConfig:
-    """The speech tokenizer: an encoder, its frames per second, and the number of units K."""
-
-    encoder: str = "mfcc"
-    frame_rate: int = 25
-    units: int = 200
-    sample_seconds: float = 3600.0
-
-
-@dataclasses.dataclass(frozen=True)
 class GridConfig:
-    """The runs: every size at every budget for which it gets enough updates and not too many tokens.
+    """The runs of an arm: every size at every budget where it gets enough updates and not too many tokens.
 
-    A run of budget C and size N sees D = C / (6 N) tokens. It is left out when that makes fewer than
-    `min_steps` updates, or more than `max_epochs` passes over the corpus, beyond which repeated data are
-    worth little (Muennighoff et al. 2023).
+    Attributes:
+      budgets: FLOPs. A run of budget C and size N sees D = C / (6 N) tokens.
+      sizes: names of `model.SIZES`; none for the isoFLOP rule: at each budget all from N* / `span` to `span`
+        times N*, which is what the published law of speech units holds best for it.
+      seeds: each run is made with each of them.
+      min_steps: a run is left out when it makes fewer updates,
+      max_epochs: or more passes over the corpus, beyond which repeated data are worth little (Muennighoff et
+        al. 2023).
+      branches: whether the runs of a size and seed share one trunk of updates, as far as their learning rates
+        are the same; for the schedule "wsd".
     """
 
     budgets: tuple[float, ...] = (1e11, 1e12, 1e13)
     sizes: tuple[str, ...] = ("30k", "90k", "170k", "440k")
+    seeds: tuple[int, ...] = (0,)
+    span: float = 4.0
     min_steps: int = 100
     max_epochs: float = 8.0
+    branches: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ArmConfig:
+    """One arm of a study: models of one architecture, trained on one corpus in one kind of tokens.
+
+    Attributes:
+      corpus, tokens: names in config.corpora and config.tokens.
+      model: fields of the model config beside those of the size, such as {"block": "parallel"}.
+      budgets, sizes, seeds, context, batch_size: this arm's own, where the study's do not fit (none or 0: as
+        the study has them).
+    """
+
+    corpus: str = ""
+    tokens: str = ""
+    model: dict[str, object] = dataclasses.field(default_factory=dict)
+    budgets: tuple[float, ...] = ()
+    sizes: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    context: int = 0
+    batch_size: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class ClaimConfig:
+    """A claim about two arms at equal compute: that the first is better than the second on a measure.
+
+    `measure` is a task, whose accuracy is to be higher; "loss", "loss_per_second" or "growth of TASK" (the
+    exponent of accuracy in compute), as study/claims.py has them.
+    """
+
+    says: str = ""
+    arms: tuple[str, ...] = ()
+    measure: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class StudyConfig:
-    """A whole study. `training` holds the fields all runs share; sizes and tokens come from the grid."""
+    """A whole study.
+
+    Attributes:
+      name, title: title is the question that the report answers.
+      seed: of texts, tokenizers and intervals; the seeds of runs are the grid's.
+      resamples: of every bootstrap.
+      corpora, tokens, tasks: by name, each with its `kind` and the settings of that kind (study/corpora,
+        study/tokens, study/tasks).
+      fit_on: the corpus that tokenizers are fitted on (none: the first one).
+      arms, claims: by name.
+      context, batch_size, log_every, checkpoint_every, optimizer, mesh: of every run, as for slm train.
+    """
 
     name: str = "study"
     title: str = "A scaling study of speech language models"
     seed: int = 0
     resamples: int = 1000
-    corpus: CorpusConfig = CorpusConfig()
-    tokenizer: TokenizerConfig = TokenizerConfig()
+    corpora: dict[str, dict[str, object]] = dataclasses.field(default_factory=dict)
+    tokens: dict[str, dict[str, object]] = dataclasses.field(default_factory=dict)
+    tasks: dict[str, dict[str, object]] = dataclasses.field(default_factory=dict)
+    fit_on: str = ""
+    arms: dict[str, ArmConfig] = dataclasses.field(default_factory=dict)
+    claims: dict[str, ClaimConfig] = dataclasses.field(default_factory=dict)
     grid: GridConfig = GridConfig()
     context: int = 256
     batch_size: int = 8
@@ -71,48 +112,113 @@ class StudyConfig:
     mesh: MeshConfig = MeshConfig()
 
     def __post_init__(self):
-        unknown = [size for size in self.grid.sizes if size not in SIZES]
-        if unknown:
-            raise InputError(
-                f"config.grid.sizes: no size is called {unknown[0]!r}; there are {', '.join(SIZES)}"
+        """Raises InputError naming the field that is wrong; fills in the defaults of each kind."""
+        for room in CLASSES:
+            named = getattr(self, room)
+            object.__setattr__(
+                self, room, {n: complete(room, fields, f"config.{room}.{n}") for n, fields in named.items()}
             )
-        for field in ("sizes", "budgets"):
-            values = getattr(self.grid, field)
-            if not values or len(set(values)) != len(values):
-                raise InputError(f"config.grid.{field} is {values}: name at least one, and none twice")
-        if not all(0 < budget < math.inf for budget in self.grid.budgets):
-            raise InputError(f"config.grid.budgets is {self.grid.budgets}: give positive numbers of FLOPs")
+        if not self.arms:
+            raise InputError("config.arms is empty: name at least one, with its corpus and tokens")
+        for name, arm in self.arms.items():
+            self._check_arm(name, arm)
+        for name, fields in self.tokens.items():
+            for needed in make("tokens", fields, f"config.tokens.{name}").needs:
+                _check_named(f"config.tokens.{name}.of", needed, self.tokens)
+        for name in (*self.corpora, *self.tasks, *self.tokens, *self.arms):
+            if not name.replace("_", "").replace("-", "").isalnum():
+                raise InputError(f"config: {name!r} is to name files; use letters, digits, - and _")
+        for name in self.tasks.keys() & self.corpora.keys():
+            raise InputError(f"config: {name!r} names a corpus and a task; give them names of their own")
+        if self.fit_on:
+            _check_named("config.fit_on", self.fit_on, self.corpora)
+        for name, claim in self.claims.items():
+            if len(claim.arms) != 2:
+                raise InputError(
+                    f"config.claims.{name}.arms is {claim.arms}: name the better arm and the other"
+                )
+            for arm in claim.arms:
+                _check_named(f"config.claims.{name}.arms", arm, self.arms)
+        if self.grid.branches and self.optimizer.schedule != "wsd":
+            raise InputError(
+                "config.grid.branches needs config.optimizer.schedule='wsd', whose rate is the same until "
+                "the decay"
+            )
         for path, value in {
-            "corpus.stories": self.corpus.stories,
-            "corpus.pairs_per_phenomenon": self.corpus.pairs_per_phenomenon,
-            "corpus.cloze_items": self.corpus.cloze_items,
-            "tokenizer.units": self.tokenizer.units,
-            "tokenizer.sample_seconds": self.tokenizer.sample_seconds,
             "context": self.context,
             "batch_size": self.batch_size,
             "log_every": self.log_every,
             "checkpoint_every": self.checkpoint_every,
             "resamples": self.resamples,
+            "grid.span": self.grid.span,
         }.items():
             if not value > 0:
                 raise InputError(f"config.{path} is {value}: it must be positive")
 
-    def run(self, *, name: str, size: str, tokens: int, data: str) -> TrainConfig:
-        """The training config of one run of the grid."""
+    def _check_arm(self, name: str, arm: ArmConfig) -> None:
+        path = f"config.arms.{name}"
+        _check_named(f"{path}.corpus", arm.corpus, self.corpora)
+        _check_named(f"{path}.tokens", arm.tokens, self.tokens)
+        grid = self.grid_of(name)
+        unknown = [size for size in grid.sizes if size not in SIZES]
+        if unknown:
+            raise InputError(f"config: no size is called {unknown[0]!r}; there are {', '.join(SIZES)}")
+        for field in ("sizes", "budgets", "seeds"):
+            values = getattr(grid, field)
+            if len(set(values)) != len(values) or (not values and field != "sizes"):
+                raise InputError(f"config.grid.{field} is {values}: name at least one, and none twice")
+        if not all(0 < budget < math.inf for budget in grid.budgets):
+            raise InputError(f"config.grid.budgets is {grid.budgets}: give positive numbers of FLOPs")
+        parse_dataclass(ModelConfig, SIZES["30k"] | arm.model, f"{path}.model")
+
+    def corpus(self, name: str):
+        return make("corpora", self.corpora[name], f"config.corpora.{name}")
+
+    def tokens_of(self, name: str):
+        return make("tokens", self.tokens[name], f"config.tokens.{name}")
+
+    def task(self, name: str):
+        return make("tasks", self.tasks[name], f"config.tasks.{name}")
+
+    def grid_of(self, arm: str) -> GridConfig:
+        """The grid of an arm: the study's, but for what the arm has its own of."""
+        own = {field: getattr(self.arms[arm], field) for field in ("budgets", "sizes", "seeds")}
+        return dataclasses.replace(self.grid, **{field: value for field, value in own.items() if value})
+
+    def context_of(self, arm: str) -> int:
+        return self.arms[arm].context or self.context
+
+    def batch_size_of(self, arm: str) -> int:
+        return self.arms[arm].batch_size or self.batch_size
+
+    def tasks_of(self, arm: str) -> list[str]:
+        """The tasks that an arm is measured on."""
+        modality = self.tokens_of(self.arms[arm].tokens).modality
+        return [name for name in self.tasks if modality in self.task(name).modalities]
+
+    def run(self, arm: str, *, name: str, size: str, tokens: int, seed: int, data: str) -> TrainConfig:
+        """The training config of one run of an arm's grid."""
         return TrainConfig(
             name=name,
-            seed=self.seed,
+            seed=seed,
             tokens=tokens,
-            context=self.context,
-            batch_size=self.batch_size,
+            context=self.context_of(arm),
+            batch_size=self.batch_size_of(arm),
             log_every=self.log_every,
             checkpoint_every=self.checkpoint_every,
             keep_checkpoints=1,
             data=DataConfig(path=data),
-            model=ModelConfig(**SIZES[size]),
+            model=parse_dataclass(
+                ModelConfig, SIZES[size] | self.arms[arm].model, f"config.arms.{arm}.model"
+            ),
             optimizer=self.optimizer,
             mesh=self.mesh,
         )
+
+
+def _check_named(path: str, name: str, among: dict) -> None:
+    if name not in among:
+        raise InputError(f"{path} is {name!r}: there is only {', '.join(among) or 'nothing'}")
 
 
 def default_study() -> ml_collections.ConfigDict:

@@ -1,6 +1,5 @@
-"""The grid of a study, and what a budget of compute is best spent on."""
+"""What a budget of compute is best spent on, by a loss law."""
 
-import dataclasses
 import math
 import os
 
@@ -9,8 +8,6 @@ from slm_jax.files import read_json
 from slm_jax.model import SIZES, TransformerConfig, count_parameters
 from slm_jax.scaling import PUBLISHED_SPEECH_LAW as SPEECH_LAW
 from slm_jax.scaling import optimum
-from slm_jax.study.config import StudyConfig
-from slm_jax.training import training_flops
 
 PUBLISHED_VOCABULARY = 502
 PUBLISHED_SPEECH_LAW = (
@@ -18,44 +15,6 @@ PUBLISHED_SPEECH_LAW = (
     SPEECH_LAW,
     (6 * 20_710_912 * 662_560_000.0, 6 * 823_179_264 * 16_499_220_000.0),  # of the published runs
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class PlannedRun:
-    """One run of the grid; `budget` is the compute asked for, `flops` what whole updates make of it."""
-
-    name: str
-    size: str
-    budget: float
-    params: int
-    tokens: int
-    steps: int
-    flops: float
-
-
-def plan_grid(config: StudyConfig, *, vocab_size: int, stream_tokens: int) -> list[PlannedRun]:
-    """The runs of a study, cheapest budget first; `stream_tokens` is one pass over the training data.
-
-    Raises InputError when no size fits any budget.
-    """
-    runs = []
-    tokens_per_step = config.batch_size * config.context
-    for budget in sorted(config.grid.budgets):
-        for size in config.grid.sizes:
-            params = count_parameters(TransformerConfig(vocab_size=vocab_size, **SIZES[size]))
-            steps = round(budget / training_flops(params, tokens_per_step))
-            tokens = steps * tokens_per_step
-            if steps < config.grid.min_steps or tokens > config.grid.max_epochs * stream_tokens:
-                continue
-            flops = training_flops(params, tokens)
-            name = f"{size}-{budget:g}".replace("e+", "e")
-            runs.append(PlannedRun(name, size, budget, params, tokens, steps, flops))
-    if len(runs) < 2:
-        raise InputError(
-            f"config.grid: {len(runs)} runs fit, too few for a study; give larger budgets, smaller sizes, "
-            "more stories, or change min_steps and max_epochs"
-        )
-    return runs
 
 
 def plan_budget(budget: float, laws: str | os.PathLike | None = None) -> dict:

@@ -6,25 +6,42 @@ import pathlib
 import numpy as np
 
 from slm_jax.files import atomic_path, read_json
+from slm_jax.study.config import StudyConfig
+from slm_jax.study.folder import LOSS, RESULTS, StudyFolder
+from slm_jax.study.grid import PlannedRun
 from slm_jax.training import read_metrics, training_flops
 
 
-def write_results(path: pathlib.Path, run_dirs: list[pathlib.Path], tokenizer: str, tasks: list[str]) -> None:
-    """results.csv: one row a run, with the macro accuracy of each task and its 95 % interval."""
-    rows = [_row(run_dir, tokenizer, tasks) for run_dir in run_dirs]
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
+def write_results(folder: StudyFolder, runs: list[PlannedRun], config: StudyConfig) -> None:
+    """results.csv: one row a run, with the macro accuracy of each task and its 95 % interval.
+
+    A task that an arm is not measured on leaves its cells empty.
+    """
+    rows = [_row(folder, run, config) for run in runs]
+    with (
+        atomic_path(folder.path / RESULTS) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, dict.fromkeys(column for row in rows for column in row))
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _row(run_dir: pathlib.Path, tokenizer: str, tasks: list[str]) -> dict:
-    summary = read_json(run_dir / "summary.json")
-    row = {"model": run_dir.name, "modality": "speech", "tokenizer": tokenizer}
+def _row(folder: StudyFolder, run: PlannedRun, config: StudyConfig) -> dict:
+    summary, arm = read_json(folder.run(run.name) / "summary.json"), config.arms[run.arm]
+    row = {
+        "model": run.name,
+        "arm": run.arm,
+        "modality": config.tokens_of(arm.tokens).modality,
+        "tokenizer": arm.tokens,
+        "corpus": arm.corpus,
+        "seed": run.seed,
+    }
     row |= {name: summary[name] for name in ("params", "tokens", "unique_tokens", "flops")}
     row["loss"] = summary["validation_loss"]
-    for task in tasks:
-        macro = read_json(run_dir / f"{task}.json")["accuracy"]["macro"]
+    row["loss_per_second"] = read_json(folder.score(run.name, LOSS))["loss"]["total"]["nats_per_second"]
+    for task in config.tasks_of(run.arm):
+        macro = read_json(folder.score(run.name, task))["accuracy"]["macro"]
         row |= {task: macro["value"], f"{task}_low": macro["low"], f"{task}_high": macro["high"]}
     return row
 

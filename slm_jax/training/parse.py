@@ -23,7 +23,10 @@ def parse_config(config: Mapping) -> TrainConfig:
 
 def defaults_of(cls) -> dict:
     """The defaults of a config dataclass as nested dicts."""
-    fields = {field.name: field.default for field in dataclasses.fields(cls)}
+    fields = {
+        field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        for field in dataclasses.fields(cls)
+    }
     return {n: defaults_of(type(d)) if dataclasses.is_dataclass(d) else d for n, d in fields.items()}
 
 
@@ -31,7 +34,8 @@ def parse_dataclass(cls, values: Mapping, path: str = "config"):
     """`cls` from nested mappings of its fields; raises InputError for an unknown field or a wrong type."""
     if not isinstance(values, Mapping | ml_collections.ConfigDict):
         raise InputError(f"{path} is {values!r}: expected fields with names")
-    types = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls)
+    types = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
     parsed = {}
     for name, value in values.items():
         if name not in types:
@@ -45,6 +49,13 @@ def parse_dataclass(cls, values: Mapping, path: str = "config"):
 def _parse_value(expected, value, path: str):
     if dataclasses.is_dataclass(expected):
         return parse_dataclass(expected, value, path)
+    if typing.get_origin(expected) is dict:
+        if not isinstance(value, Mapping | ml_collections.ConfigDict):
+            raise InputError(f"{path} is {value!r}: expected names with what each stands for")
+        of = typing.get_args(expected)[1]
+        return {name: _parse_value(of, item, f"{path}.{name}") for name, item in value.items()}
+    if expected is object:
+        return value
     if typing.get_origin(expected) is tuple:
         if not isinstance(value, list | tuple):
             raise InputError(f"{path} is {value!r}: expected several values, as (1, 2)")

@@ -1,0 +1,33 @@
+"""A text file of the user's: plain text, or JSON lines."""
+
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Iterable
+
+from slm_jax.corpora import Recording
+from slm_jax.errors import InputError
+from slm_jax.study.written import EVERY_VOICE, read_as
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """The file at `path` (docs/corpora.md says how it is read), each of its texts in one of the voices."""
+
+    path: str = ""
+    voices: tuple[str, ...] = EVERY_VOICE
+
+    def __post_init__(self):
+        if not self.path:
+            raise InputError("path is empty: give a corpus of kind text its file")
+
+    def write(self, folder: pathlib.Path, seed: int) -> None:
+        if not pathlib.Path(self.path).is_file():
+            raise InputError(f"{self.path}: no such text file")
+        shutil.copyfile(self.path, self._file(folder))
+
+    def recordings(self, folder: pathlib.Path, modality: str) -> Iterable[Recording]:
+        return read_as(modality, self._file(folder), self.voices)
+
+    def _file(self, folder: pathlib.Path) -> pathlib.Path:
+        return folder / pathlib.Path(self.path).name

@@ -1,0 +1,97 @@
+"""What has become of the runs of a study, and how long the rest will take."""
+
+import dataclasses
+from collections import Counter
+
+from slm_jax.files import read_json
+from slm_jax.study.folder import StudyFolder
+from slm_jax.study.grid import PlannedRun
+from slm_jax.study.jobs import Jobs, work_of
+from slm_jax.training import read_metrics
+
+DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunStatus:
+    """`share` of the run's own updates that are made, and why it failed."""
+
+    run: PlannedRun
+    state: str
+    share: float
+    reason: str = ""
+
+
+def study_status(jobs: Jobs) -> list[RunStatus]:
+    """The state of every run of a plan, in its order."""
+    return [_status(jobs, run) for run in jobs.runs]
+
+
+def minutes_left(jobs: Jobs, statuses: list[RunStatus]) -> float | None:
+    """At the speed of the runs that are done, with the workers at work now; None before one is done."""
+    seconds = work = 0.0
+    for status in statuses:
+        if status.state == DONE:
+            seconds += _seconds(jobs.folder, status.run)
+            work += work_of(status.run)
+    left = sum(work_of(s.run) * (1 - s.share) for s in statuses if s.state in (RUNNING, WAITING))
+    workers = max(1, sum(status.state == RUNNING for status in statuses))
+    return left * seconds / work / workers / 60 if seconds else None
+
+
+def format_status(jobs: Jobs) -> str:
+    """A line a run, and the sum."""
+    statuses = study_status(jobs)
+    width = max(len(status.run.name) for status in statuses)
+    lines = [
+        f"{status.run.name:<{width}}  {status.state:<8}{status.share:5.0%}"
+        + (f"  {status.reason}" if status.reason else "")
+        for status in statuses
+    ]
+    return "\n".join([*lines, _summary(jobs, statuses)])
+
+
+def format_progress(jobs: Jobs, run: PlannedRun) -> str:
+    """What to say when a run has ended."""
+    status = _status(jobs, run)
+    if status.state == FAILED:
+        return f"  {run.name} failed: {status.reason}"
+    summary = read_json(jobs.folder.run(run.name) / "summary.json")
+    loss = summary["validation_loss"]
+    scores = []
+    for task in jobs.tasks_of(run):
+        macro = read_json(jobs.folder.score(run.name, task))["accuracy"]["macro"]
+        scores.append(f"{task.replace('_', ' ')} {macro['value']:.3f}")
+    words = ", ".join([*([] if loss is None else [f"loss {loss:.3f}"]), *scores])
+    return f"  {run.name}: {words}; {_summary(jobs, study_status(jobs))}"
+
+
+def _summary(jobs: Jobs, statuses: list[RunStatus]) -> str:
+    counts = Counter(status.state for status in statuses)
+    words = [f"{counts[DONE]} of {len(statuses)} runs done"]
+    words += [f"{counts[state]} {state}" for state in (RUNNING, FAILED) if counts[state]]
+    minutes = minutes_left(jobs, statuses)
+    if minutes and counts[DONE] + counts[FAILED] < len(statuses):
+        words.append(f"about {minutes:.0f} min left")
+    return ", ".join(words)
+
+
+def _status(jobs: Jobs, run: PlannedRun) -> RunStatus:
+    if jobs.is_done(run):
+        return RunStatus(run, DONE, 1.0)
+    share = _share(jobs.folder, run)
+    if jobs.is_failed(run):
+        return RunStatus(run, FAILED, share, read_json(jobs.folder.failure(run.name))["reason"])
+    return RunStatus(run, RUNNING if jobs.is_held(run) else WAITING, share)
+
+
+def _share(folder: StudyFolder, run: PlannedRun) -> float:
+    rows = read_metrics(folder.run(run.name)) if (folder.run(run.name) / "metrics.jsonl").exists() else []
+    own = run.steps - run.shared_steps
+    return min(1.0, max(0.0, (rows[-1]["step"] - run.shared_steps) / own)) if rows else 0.0
+
+
+def _seconds(folder: StudyFolder, run: PlannedRun) -> float:
+    """What the updates of a run took."""
+    summary = read_json(folder.run(run.name) / "summary.json")
+    return run.tokens * (1 - run.shared_steps / run.steps) / summary["tokens_per_second"]
