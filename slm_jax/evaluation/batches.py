@@ -9,26 +9,28 @@ from slm_jax.model import Batch
 
 LENGTH_MULTIPLE = 4
 MOST_LENGTHS = 12  # each is a shape to compile
-ENOUGH_PADDING = 0.08  # of what is read
+A_SHAPE = 50_000  # positions read in about the time that compiling for a shape takes, by a small model on CPU
 
 
 def bucket_lengths(length_R: np.ndarray, longest: int) -> np.ndarray:
     """The lengths that rows are padded to, increasing: multiples of 4, or `longest`, that read the least.
 
-    As few as keep the padding below 8 %, at most 12: the best of each number by dynamic programming over the
-    multiples.
+    As many as save more reading than compiling for one more length costs, at most 12: the best of each number
+    by dynamic programming over the multiples.
     """
     rounded_R = np.minimum(-(-length_R // LENGTH_MULTIPLE) * LENGTH_MULTIPLE, longest)
     edge_I, rows_I = np.unique(rounded_R, return_counts=True)
     below_I = np.concatenate([[0], np.cumsum(rows_I)])
     cost_I = edge_I * below_I[1:]  # of the rows up to edge i with one length, and below: with one more each
     chosen = [np.zeros(edge_I.size, int)]
-    while len(chosen) < MOST_LENGTHS and cost_I[-1] * (1 - ENOUGH_PADDING) > length_R.sum():
+    while len(chosen) < MOST_LENGTHS:
         # (longest below, longest): what is read if the rows between the two are padded to the longer one
         read_IxI = np.concatenate([[0], cost_I[:-1]])[:, None] + edge_I * np.maximum(
             below_I[1:] - below_I[:-1, None], 0
         )
         read_IxI[np.tril_indices(edge_I.size, -1)] = np.iinfo(read_IxI.dtype).max
+        if cost_I[-1] - read_IxI[:, -1].min() < A_SHAPE:
+            break
         chosen.append(read_IxI.argmin(axis=0))
         cost_I = read_IxI.min(axis=0)
     lengths, last = [], edge_I.size - 1
