@@ -13,10 +13,9 @@ from slm_jax.errors import InputError
 from slm_jax.model import TransformerConfig
 from slm_jax.training.checkpoints import FOLDER
 from slm_jax.training.config import TrainConfig
-from slm_jax.training.restore import Restored, restore_state, saved_steps
+from slm_jax.training.restore import Restored, read_if_whole, restore_state, saved_steps
 from slm_jax.training.run_folder import FREE, changes, read_run_config
 from slm_jax.training.schedule import decay_start, learning_rate
-from slm_jax.training.seals import find_damage
 from slm_jax.training.step import Program
 
 
@@ -73,10 +72,10 @@ def branch_off(config: TrainConfig, program: Program) -> Restored | None:
     if not config.trunk:
         return None
     folder = pathlib.Path(config.trunk).absolute() / FOLDER / str(shared_steps(config))
-    damage = find_damage(folder)
+    restored, damage = read_if_whole(folder, lambda folder: restore_state(folder, program))
     if damage:
         raise InputError(f"{folder}: the trunk's checkpoint cannot be read ({damage}); train the trunk again")
-    return restore_state(folder, program)
+    return restored
 
 
 def _rates(config: TrainConfig, steps: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
@@ -23,6 +23,7 @@ from slm_jax.training.seals import find_damage
 from slm_jax.training.step import Program, TrainState, abstract_model, assemble
 
 SET_ASIDE = "damaged_checkpoints"
+Made = TypeVar("Made")
 
 
 class Restored(NamedTuple):
@@ -135,20 +136,28 @@ def _newest_whole(
     damage = ""
     for step in steps:
         folder = pathlib.Path(run_dir).absolute() / FOLDER / str(step)
-        reason = find_damage(folder, items)
+        made, reason = read_if_whole(folder, read, items)
         if reason is None:
-            try:
-                made = read(folder)
-            except (ValueError, OSError, KeyError) as error:
-                reason = first_line(error)
-            reason = failure_of_any(reason)
-            if reason is None:
-                return step, made
+            return step, made
         damage = f"{folder}: the checkpoint cannot be read ({reason})"
         print(f"warning: {damage}", file=sys.stderr)
     if damage:
         raise InputError(f"{damage}, and neither can those before it; restore the folder, or start over")
     return None
+
+
+def read_if_whole(
+    folder: pathlib.Path, read: Callable[[pathlib.Path], Made], items: tuple[str, ...] | None = None
+) -> tuple[Made | None, str | None]:
+    """What `read` makes of a checkpoint; or why it cannot be used, which all processes find alike."""
+    made, reason = None, find_damage(folder, items)
+    if reason is None:
+        try:
+            made = read(folder)
+        except (ValueError, OSError, KeyError) as error:
+            reason = first_line(error)
+        reason = failure_of_any(reason)
+    return made, reason
 
 
 def _read(folder: pathlib.Path, items: dict):

@@ -10,12 +10,18 @@ import sys
 PROGRAM = """
 import json, sys
 import jax
-config, run_dir, devices, process, processes, address = sys.argv[1:]
+config, run_dir, devices, process, processes, address, prepare = sys.argv[1:]
 jax.config.update("jax_num_cpu_devices", int(devices))
 if int(processes) > 1:
-    jax.distributed.initialize(address, num_processes=int(processes), process_id=int(process))
+    jax.distributed.initialize(
+        address,
+        num_processes=int(processes),
+        process_id=int(process),
+        heartbeat_timeout_seconds=20,  # how long until one notices that the other is dead; 100 by default
+    )
 from slm_jax.errors import Preempted
 from slm_jax.training import parse_config, train
+exec(prepare)
 try:
     print(jax.device_count(), train(parse_config(json.load(open(config))), run_dir)["train_loss"])
 except Preempted as stopped:
@@ -23,8 +29,13 @@ except Preempted as stopped:
 """
 
 
-def start(config: dict, run_dir: pathlib.Path, *, processes: int = 1, devices: int = 1) -> list:
-    """Starts `train(config, run_dir)` in that many processes with that many CPU devices each."""
+def start(
+    config: dict, run_dir: pathlib.Path, *, processes: int = 1, devices: int = 1, prepare: str = ""
+) -> list:
+    """Starts `train(config, run_dir)` in that many processes with that many CPU devices each.
+
+    `prepare` is Python that each runs before, in which `process` is its number, as text.
+    """
     path = run_dir.with_name(f"{run_dir.name}.json")
     path.write_text(json.dumps(config))
     environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
@@ -35,7 +46,10 @@ def start(config: dict, run_dir: pathlib.Path, *, processes: int = 1, devices: i
     address = _free_address()
     return [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *map(str, (path, run_dir, devices, process, processes, address))],
+            [
+                *(sys.executable, "-c", PROGRAM),
+                *map(str, (path, run_dir, devices, process, processes, address, prepare)),
+            ],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

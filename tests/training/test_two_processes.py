@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import time
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from processes import finish, rows_so_far, start
 from small_run import run_config
 
-from slm_jax.training import load_model, read_metrics
+from slm_jax.training import load_model, parse_config, read_metrics, saved_steps, train
 
 KILLS = int(os.environ.get("SLM_JAX_KILLS", "3"))
 STEPS_A_KILL = 16
@@ -76,6 +77,61 @@ def test_two_processes_killed_at_any_moment_end_with_the_same_losses(units, tmp_
         assert went_on > 0
         found = losses(tmp_path / name)
         np.testing.assert_allclose(found[went_on : went_on + 5], expected[went_on : went_on + 5], atol=1e-5)
+
+
+FAILS_TO_READ_STEP_40 = """
+if process == "1":
+    from slm_jax.training import restore
+    read = restore._read
+    def fail(folder, items):
+        if folder.name == "40":
+            raise OSError("no such block")
+        return read(folder, items)
+    restore._read = fail
+"""
+
+
+@pytest.mark.slow
+def test_a_read_that_fails_in_one_process_makes_both_fall_back(units, tmp_path):
+    config = run_config(units, mesh={"data": 8})
+    train(parse_config(config), tmp_path / "run")
+    expected = losses(tmp_path / "run")
+    (tmp_path / "run" / "summary.json").unlink()
+    pair = start(config, tmp_path / "run", processes=2, devices=4, prepare=FAILS_TO_READ_STEP_40)
+    finish(pair)
+    *_, went_on = (json.loads(line)["step"] for line in (tmp_path / "run" / "starts.jsonl").open())
+    assert went_on == 30
+    assert (tmp_path / "run" / "damaged_checkpoints" / "40").is_dir()
+    np.testing.assert_allclose(losses(tmp_path / "run"), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_when_one_of_two_is_killed_the_other_ends_and_the_run_can_go_on(units, tmp_path, victim):
+    """JAX ends the survivor: no update can be made without the other's rows."""
+    config = run_config(units, tokens=4000 * 8 * 32, log_every=1, mesh={"data": 2})
+    pair = start(config, tmp_path / "run", processes=2)
+    deadline = time.monotonic() + 200
+    while not saved_steps(tmp_path / "run") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    pair[victim].kill()
+    _, errors = pair[1 - victim].communicate(timeout=200)
+    pair[victim].communicate()
+    assert pair[1 - victim].returncode != 0
+    assert "another task died" in errors
+    reached = _reached(tmp_path / "run")
+    assert 10 <= reached < 4000
+
+    pair = start(config, tmp_path / "run", processes=2)
+    while _reached(tmp_path / "run") <= reached and time.monotonic() < deadline + 200:
+        time.sleep(0.01)
+    pair[0].send_signal(signal.SIGTERM)
+    assert all("stopped and saved at step" in line for line in finish(pair))
+    rows = read_metrics(tmp_path / "run")
+    assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) > reached
+    went_on = [json.loads(line)["step"] for line in (tmp_path / "run" / "starts.jsonl").open()]
+    assert went_on[0] == 0 and went_on[1] >= 10
 
 
 def _reached(run_dir) -> int:
