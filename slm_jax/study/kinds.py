@@ -1,18 +1,18 @@
 """What a config names by kind: a file of study/corpora, study/tokens or study/tasks, or the user's."""
 
 import dataclasses
-import functools
-import importlib
-import importlib.util
-import pathlib
-import pkgutil
 from collections.abc import Mapping
-from types import ModuleType
 
 from slm_jax.errors import InputError
+from slm_jax.extensions import find_module, module_names
 from slm_jax.training import parse_dataclass
 
 CLASSES = {"corpora": "Corpus", "tokens": "Tokens", "tasks": "Task"}
+MEMBERS = {  # of each class, beside its settings
+    "corpora": ("write", "recordings"),
+    "tokens": ("modality", "needs", "fit", "encode"),
+    "tasks": ("modalities", "write", "recordings"),
+}
 
 
 def make(room: str, fields: Mapping, path: str):
@@ -23,10 +23,15 @@ def make(room: str, fields: Mapping, path: str):
     that is missing or cannot be found, and for a wrong field.
     """
     if not isinstance(fields.get("kind"), str):
-        raise InputError(f"{path}.kind is missing: name one of {', '.join(names(room))}, or a Python file")
-    found = getattr(_module(room, fields["kind"], path), CLASSES[room], None)
-    if found is None:
-        raise InputError(f"{path}.kind is {fields['kind']!r}: the file has no class {CLASSES[room]}")
+        raise InputError(
+            f"{path}.kind is missing: name one of {', '.join(module_names(_package(room)))}, or a Python file"
+        )
+    found = getattr(find_module(_package(room), fields["kind"], f"{path}.kind"), CLASSES[room], None)
+    if not dataclasses.is_dataclass(found):
+        raise InputError(f"{path}.kind is {fields['kind']!r}: the file has no dataclass {CLASSES[room]}")
+    for member in MEMBERS[room]:
+        if not hasattr(found, member):
+            raise InputError(f"{path}.kind is {fields['kind']!r}: its class {CLASSES[room]} has no {member}")
     settings = {name: value for name, value in fields.items() if name != "kind"}
     try:
         return parse_dataclass(found, settings, path)
@@ -40,33 +45,5 @@ def complete(room: str, fields: Mapping, path: str) -> dict:
     return {"kind": fields["kind"], **dataclasses.asdict(make(room, fields, path))}
 
 
-def names(room: str) -> list[str]:
-    """The kinds that need no file of the user's."""
-    package = importlib.import_module(f"slm_jax.study.{room}")
-    modules = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return [name for name in modules if hasattr(_module(room, name, room), CLASSES[room])]
-
-
-def _module(room: str, kind: str, path: str) -> ModuleType:
-    if kind.endswith(".py"):
-        return _load_file(pathlib.Path(kind).absolute(), path)
-    name = f"slm_jax.study.{room}.{kind}"
-    if not kind.isidentifier() or importlib.util.find_spec(name) is None:
-        raise InputError(
-            f"{path}.kind is {kind!r}: there is no such kind; choose one of {', '.join(names(room))}, or "
-            "give the path of a Python file (docs/extending.md)"
-        )
-    return importlib.import_module(name)
-
-
-@functools.cache
-def _load_file(file: pathlib.Path, path: str) -> ModuleType:
-    if not file.is_file():
-        raise InputError(f"{path}.kind: {file} does not exist; paths start where slm is called")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file may do
-        raise InputError(f"{file}: {type(error).__name__}: {' '.join(str(error).split())}") from None
-    return module
+def _package(room: str) -> str:
+    return f"slm_jax.study.{room}"
