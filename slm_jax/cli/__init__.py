@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from slm_jax import __version__
-from slm_jax.cli import datasets, evaluation, generation, laws, models, speech, tokenizers
+from slm_jax.cli import datasets, evaluation, generation, laws, models, speech, studies, tokenizers
 from slm_jax.cli.arguments import Verbs
 from slm_jax.cli.config import load_config
 from slm_jax.errors import InputError, Preempted, WorkError
@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if rest and not options.takes_config:
             raise InputError(f"unknown argument {rest[0]}; see slm {options.verb} --help")
         if options.takes_config:
+            if not options.config:
+                raise InputError(f"slm {options.verb}: give --config=FILE; see slm {options.verb} --help")
             options.config = load_config(options.config, rest)
         options.run(options)
     except InputError as error:
@@ -69,6 +71,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("slm", description=DESCRIPTION, formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"slm_jax {__version__}")
     verbs = Verbs(parser)
-    for stage in (speech, tokenizers, datasets, models, evaluation, generation, laws):
+    for stage in (speech, tokenizers, datasets, models, evaluation, generation, laws, studies):
         stage.add_verbs(verbs)
     return parser

@@ -1,7 +1,6 @@
-"""Verbs that fit laws and run whole studies."""
+"""The verb that fits laws."""
 
-from slm_jax.cli.arguments import Verbs, add_config, at_least, check_output, setting
-from slm_jax.errors import InputError
+from slm_jax.cli.arguments import Verbs, at_least, check_output, setting
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -20,11 +19,6 @@ def add_verbs(verbs: Verbs) -> None:
         help="accuracy of guessing where it is not 0.5, as four_choices=0.25; may be repeated",
     )
 
-    sub = verbs.add(
-        "study", _study, "everything: corpus, units, a grid of runs, scores, laws, report", takes_config=True
-    )
-    add_config(sub, "configs/studies/smoke.py")
-
 
 def _fit(options) -> None:
     from slm_jax.files import write_json
@@ -37,12 +31,3 @@ def _fit(options) -> None:
     if options.figures:
         write_figures(runs, laws, options.figures)
     print(format_summary(laws))
-
-
-def _study(options) -> None:
-    from slm_jax.study import run_study
-
-    if "data" in options.config:
-        raise InputError("this is the config of a run; train it with slm train")
-    report = run_study(options.config, options.workdir)
-    print(f"report: {report}")
