@@ -17,7 +17,7 @@ from slm_jax.data import write_dataset
 from slm_jax.model import share_cpu_among_devices
 from slm_jax.tokenizer import write_external
 from slm_jax.training import parse_config, train
-from slm_jax.training.meter import Meter
+from slm_jax.training.reporting.meter import Meter
 from slm_jax.versions import versions
 
 K, CONTEXT, BATCH, LOG_EVERY = 100, 64, 8, 10

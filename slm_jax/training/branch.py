@@ -11,9 +11,9 @@ import numpy as np
 
 from slm_jax.errors import InputError
 from slm_jax.model import TransformerConfig
-from slm_jax.training.checkpoints import FOLDER
+from slm_jax.training.checkpointing.checkpoints import FOLDER
+from slm_jax.training.checkpointing.restore import Restored, read_if_whole, restore_state, saved_steps
 from slm_jax.training.config import TrainConfig
-from slm_jax.training.restore import Restored, read_if_whole, restore_state, saved_steps
 from slm_jax.training.run_folder import FREE, changes, read_run_config
 from slm_jax.training.schedule import decay_start, learning_rate
 from slm_jax.training.step import Program

@@ -10,7 +10,7 @@ from slm_jax.errors import InputError
 from slm_jax.files import is_empty, write_json
 from slm_jax.model import ModelConfig, count_parameters, import_model, select_tokens
 from slm_jax.tokenizer import TEXT, fingerprint, kind_of, read_config
-from slm_jax.training.checkpoints import Checkpoints
+from slm_jax.training.checkpointing.checkpoints import Checkpoints
 from slm_jax.training.config import DataConfig, TrainConfig
 from slm_jax.training.run_folder import CONFIG, SUMMARY
 from slm_jax.training.step import TrainState

@@ -18,22 +18,22 @@ from slm_jax.model import TransformerConfig, make_mesh
 from slm_jax.training.agreement import first_finds
 from slm_jax.training.batch import check_batch
 from slm_jax.training.branch import branch_off, branch_steps, check_trunk, shared_steps
-from slm_jax.training.checkpoints import Checkpoints
+from slm_jax.training.checkpointing.checkpoints import Checkpoints
+from slm_jax.training.checkpointing.position import Position
+from slm_jax.training.checkpointing.restore import Restored, restore_newest, validation_losses
 from slm_jax.training.config import TrainConfig
-from slm_jax.training.meter import Meter
-from slm_jax.training.metrics import read_metrics
-from slm_jax.training.position import Position
 from slm_jax.training.preemption import Preemption
-from slm_jax.training.report import Report
-from slm_jax.training.restore import Restored, restore_newest, validation_losses
+from slm_jax.training.reporting.meter import Meter
+from slm_jax.training.reporting.metrics import read_metrics
+from slm_jax.training.reporting.report import Report
+from slm_jax.training.reporting.starts import count_restarts
+from slm_jax.training.reporting.summary import summarize
+from slm_jax.training.reporting.trace import Trace
+from slm_jax.training.reporting.wandb_log import check_wandb
 from slm_jax.training.run_folder import CONFIG, SUMMARY, claim, identity
 from slm_jax.training.schedule import learning_rate
-from slm_jax.training.starts import count_restarts
 from slm_jax.training.step import TrainState, program
-from slm_jax.training.summary import summarize
-from slm_jax.training.trace import Trace
 from slm_jax.training.validation import Validation
-from slm_jax.training.wandb_log import check_wandb
 from slm_jax.versions import versions
 
 MANY_EPOCHS = 4

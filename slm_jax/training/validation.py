@@ -9,11 +9,11 @@ from jax.sharding import Mesh
 from slm_jax.data import UnitDataset
 from slm_jax.errors import Preempted
 from slm_jax.training.agreement import first_finds
-from slm_jax.training.checkpoints import add_validation_loss
+from slm_jax.training.checkpointing.checkpoints import add_validation_loss
+from slm_jax.training.checkpointing.restore import saved_steps, validation_losses
 from slm_jax.training.config import TrainConfig
 from slm_jax.training.heldout import heldout_loss
 from slm_jax.training.preemption import Preemption
-from slm_jax.training.restore import saved_steps, validation_losses
 
 
 class Validation:

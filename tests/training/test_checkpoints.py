@@ -13,7 +13,7 @@ from small_run import run_config
 from slm_jax.errors import InputError
 from slm_jax.model import make_mesh
 from slm_jax.training import load_model, loop, parse_config, read_metrics, read_run_config, train
-from slm_jax.training.restore import restore_newest
+from slm_jax.training.checkpointing.restore import restore_newest
 from slm_jax.training.step import program
 
 

@@ -10,10 +10,10 @@ from small_run import run_config
 
 from slm_jax.errors import Preempted
 from slm_jax.training import parse_config, read_metrics, train, validation
-from slm_jax.training.checkpoints import Checkpoints
-from slm_jax.training.meter import Meter
-from slm_jax.training.restore import validation_losses
-from slm_jax.training.seals import find_damage
+from slm_jax.training.checkpointing.checkpoints import Checkpoints
+from slm_jax.training.checkpointing.restore import validation_losses
+from slm_jax.training.checkpointing.seals import find_damage
+from slm_jax.training.reporting.meter import Meter
 
 
 def losses(run_dir):

@@ -12,9 +12,10 @@ from small_run import run_config
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
 from slm_jax.model import TransformerConfig
-from slm_jax.training import TrainingDiverged, flops, parse_config, read_metrics, train
-from slm_jax.training.meter import Meter
-from slm_jax.training.position import Position
+from slm_jax.training import TrainingDiverged, parse_config, read_metrics, train
+from slm_jax.training.checkpointing.position import Position
+from slm_jax.training.reporting import flops
+from slm_jax.training.reporting.meter import Meter
 from slm_jax.training.step import Metrics
 
 

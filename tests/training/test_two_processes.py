@@ -81,7 +81,7 @@ def test_two_processes_killed_at_any_moment_end_with_the_same_losses(units, tmp_
 
 FAILS_TO_READ_STEP_40 = """
 if process == "1":
-    from slm_jax.training import restore
+    from slm_jax.training.checkpointing import restore
     read = restore._read
     def fail(folder, items):
         if folder.name == "40":

@@ -14,8 +14,8 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, C
 from slm_jax.errors import InputError
 from slm_jax.files import write_json
 from slm_jax.training.agreement import first_finds
-from slm_jax.training.position import Position
-from slm_jax.training.seals import UNFINISHED, seal, seal_also
+from slm_jax.training.checkpointing.position import Position
+from slm_jax.training.checkpointing.seals import UNFINISHED, seal, seal_also
 from slm_jax.training.step import TrainState
 
 FOLDER = "checkpoints"

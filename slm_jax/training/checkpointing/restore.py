@@ -16,10 +16,10 @@ from slm_jax.errors import InputError
 from slm_jax.files import read_json
 from slm_jax.model import Transformer, make_mesh, parameter_shardings
 from slm_jax.training.agreement import as_the_first_sees, failure_of_any
-from slm_jax.training.checkpoints import FOLDER, METRICS, POSITION, VALIDATION_LOSS, first_line
-from slm_jax.training.position import Position
+from slm_jax.training.checkpointing.checkpoints import FOLDER, METRICS, POSITION, VALIDATION_LOSS, first_line
+from slm_jax.training.checkpointing.position import Position
+from slm_jax.training.checkpointing.seals import find_damage
 from slm_jax.training.run_folder import read_run_config
-from slm_jax.training.seals import find_damage
 from slm_jax.training.step import Program, TrainState, abstract_model, assemble
 
 SET_ASIDE = "damaged_checkpoints"

@@ -6,7 +6,7 @@ import numpy as np
 from slm_jax.data import TrainingRows
 from slm_jax.model import TransformerConfig, count_active_parameters, count_parameters
 from slm_jax.training.config import TrainConfig
-from slm_jax.training.flops import model_flops_utilization, training_flops
+from slm_jax.training.reporting.flops import model_flops_utilization, training_flops
 
 
 def summarize(config: TrainConfig, model: TransformerConfig, rows: TrainingRows, metrics: list[dict]) -> dict:

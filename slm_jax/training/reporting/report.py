@@ -7,14 +7,14 @@ import jax
 from slm_jax.model import TransformerConfig, count_active_parameters
 from slm_jax.progress import progress
 from slm_jax.training.branch import shared_steps
-from slm_jax.training.checkpoints import VALIDATION_LOSS
+from slm_jax.training.checkpointing.checkpoints import VALIDATION_LOSS
+from slm_jax.training.checkpointing.position import Position
 from slm_jax.training.config import TrainConfig
-from slm_jax.training.flops import device_memory, model_flops_utilization
-from slm_jax.training.meter import PARTS, Meter
-from slm_jax.training.metrics import MetricsLog, rows_until
-from slm_jax.training.position import Position
-from slm_jax.training.starts import Starts
-from slm_jax.training.wandb_log import WandbLog
+from slm_jax.training.reporting.flops import device_memory, model_flops_utilization
+from slm_jax.training.reporting.meter import PARTS, Meter
+from slm_jax.training.reporting.metrics import MetricsLog, rows_until
+from slm_jax.training.reporting.starts import Starts
+from slm_jax.training.reporting.wandb_log import WandbLog
 
 
 class Report:

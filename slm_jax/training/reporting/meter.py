@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from slm_jax.errors import WorkError
-from slm_jax.training.position import Position
+from slm_jax.training.checkpointing.position import Position
 from slm_jax.training.step import Metrics
 
 # Updates sent off before the one whose result is waited for: enough to keep a device busy, few enough to stop

@@ -1,0 +1,1 @@
+"""The states of a run on disk: written, sealed, and read back."""
