@@ -1,7 +1,7 @@
 """The four claims of Cuervo & Marxer (2024) in miniature, on two cores: speech and text of the same stories.
 
-All arms have the same recipe and compute. Those that a claim sets side by side have two seeds, and every run of
-one has its counterpart of the same size, budget and seed in the other.
+All arms have the same recipe and compute. Those that a claim sets side by side have two seeds, and every run
+of one has its counterpart of the same size, budget and seed in the other.
 """
 
 from slm_jax.study import default_study
@@ -20,6 +20,7 @@ def get_config():
     study.tokens.units_k50 = {"kind": "units", "frame_rate": 25, "units": 50}
     study.tokens.pieces = {"kind": "pieces", "of": "units", "vocabulary": 1000}
     study.tokens.letters = {"kind": "text", "model": "characters"}
+    study.fit_on = "stories"
     study.tasks.minimal_pairs = {"kind": "minimal_pairs", "pairs": 80}
     study.tasks.topic_cloze = {"kind": "topic_cloze", "items": 160}
     study.arms.speech = {"corpus": "stories", "tokens": "units"}

@@ -223,7 +223,9 @@ def _check_named(path: str, name: str, among: dict) -> None:
 
 def default_study() -> ml_collections.ConfigDict:
     """All fields with their defaults, for a study's config file to change."""
-    return ml_collections.ConfigDict(defaults_of(StudyConfig))
+    named = ("corpora", "tokens", "tasks", "arms", "claims")  # in the order in which they are written
+    ordered = {name: ml_collections.ConfigDict(sort_keys=False) for name in named}
+    return ml_collections.ConfigDict(defaults_of(StudyConfig) | ordered)
 
 
 def parse_study(config) -> StudyConfig:
