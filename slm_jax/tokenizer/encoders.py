@@ -1,5 +1,7 @@
-"""The encoders a tokenizer can name: one class per file or package, listed here and nowhere else."""
+"""The encoders a tokenizer can name: one class per file or package, listed here; or a user's Python file."""
 
+import copyreg
+import functools
 import inspect
 import os
 import pathlib
@@ -9,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from slm_jax.errors import InputError
+from slm_jax.extensions import PYTHON, load_file
 from slm_jax.tokenizer.hubert import HuBERT
 from slm_jax.tokenizer.logmel import LogMel
 from slm_jax.tokenizer.mfcc import MFCC
@@ -23,7 +26,7 @@ class Encoder(Protocol):
     sample_rate: int  # Hz, of the waveform it expects
     frame_rate: int | float  # feature frames per second
     dim: int  # D
-    parameters: dict  # JSON; ENCODERS[name](**parameters) is this encoder again
+    parameters: dict  # JSON; make_encoder(name, parameters) is this encoder again
     on_device: bool  # whether JAX runs it, and one process takes all cores or accelerators: a DeviceEncoder
 
     def __call__(self, wave_S: np.ndarray) -> np.ndarray:
@@ -31,7 +34,7 @@ class Encoder(Protocol):
 
 
 class DeviceEncoder(Encoder, Protocol):
-    """An encoder with weights in files: ENCODERS[name](folder, **parameters) is it again."""
+    """An encoder with weights in files: make_encoder(name, parameters, folder) is it again."""
 
     files: Sequence[pathlib.Path]  # all in one folder
 
@@ -51,7 +54,8 @@ ENCODERS: dict[str, type[Encoder]] = {encoder.name: encoder for encoder in (HuBE
 def new_encoder(name: str, settings: dict, *, weights: str | os.PathLike | None = None) -> Encoder:
     """The encoder `name` with what `settings` say of it; one with weights takes them from a local folder.
 
-    Raises InputError for an unknown name or setting, and for weights that are missing, wrong or not needed.
+    `name` is one of ENCODERS, or the path of a Python file with a class Encoder (docs/extending.md). Raises
+    InputError for an unknown name or setting, and for weights that are missing, wrong or not needed.
     """
     encoder = _named(name)
     if encoder.on_device and weights is None:
@@ -76,9 +80,30 @@ def make_encoder(name: str, parameters: dict, directory: str | os.PathLike | Non
 
 
 def _named(name: str) -> type[Encoder]:
+    if name.endswith(PYTHON):
+        return _of_file(name)
     if name not in ENCODERS:
-        raise InputError(f"encoder {name!r} is unknown; the encoders are: {', '.join(sorted(ENCODERS))}")
+        raise InputError(
+            f"encoder {name!r} is unknown; the encoders are: {', '.join(sorted(ENCODERS))}, or the path of a "
+            "Python file (docs/extending.md)"
+        )
     return ENCODERS[name]
+
+
+def _of_file(path: str) -> type[Encoder]:
+    found = getattr(load_file(path, "encoder"), "Encoder", None)
+    if found is None:
+        raise InputError(f"encoder {path!r}: the file has no class Encoder")
+    return _called(path, found)
+
+
+@functools.cache
+def _called(path: str, found: type) -> type[Encoder]:
+    """The class of a user's file with the path as its name, by which worker processes find it too."""
+    encoder = type(found.__name__, (found,), {"name": path, "on_device": getattr(found, "on_device", False)})
+    if not encoder.on_device:
+        copyreg.pickle(encoder, lambda instance: (make_encoder, (path, instance.parameters)))
+    return encoder
 
 
 def _made(name: str, make: Callable[..., Encoder], *place: str | os.PathLike, **settings) -> Encoder:
