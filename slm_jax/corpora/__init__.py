@@ -14,7 +14,7 @@ from slm_jax.corpora.segments import segment
 from slm_jax.corpora.split import assign_split, split_of
 from slm_jax.corpora.synthesis import speak
 from slm_jax.corpora.tasks import TASKS, TaskData, open_task, spoken
-from slm_jax.corpora.text import read_text, text_recordings, written_recordings
+from slm_jax.corpora.text import divide, read_text, text_recordings, written_recordings
 from slm_jax.corpora.utterance import VOICES, Utterance
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "assign_split",
     "check_question",
     "cloze_utterances",
+    "divide",
     "draw_cloze",
     "draw_pairs",
     "find_recordings",

@@ -12,9 +12,13 @@ from slm_jax.study.written import EVERY_VOICE, read_as
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """The file at `path` (docs/corpora.md says how it is read), each of its texts in one of the voices."""
+    """The file at `path` (docs/corpora.md says how it is read), each of its texts in one of the voices.
+
+    Of a long file only the texts before the one that would make it more than `most_words` (0: all).
+    """
 
     path: str = ""
+    most_words: int = 0
     voices: tuple[str, ...] = EVERY_VOICE
 
     def __post_init__(self):
@@ -27,7 +31,12 @@ class Corpus:
         shutil.copyfile(self.path, self._file(folder))
 
     def recordings(self, folder: pathlib.Path, modality: str) -> Iterable[Recording]:
-        return read_as(modality, self._file(folder), self.voices)
+        words = 0
+        for recording in read_as(modality, self._file(folder), self.voices):
+            words += len(recording.text.split())
+            if self.most_words and words > self.most_words:
+                return
+            yield recording
 
     def _file(self, folder: pathlib.Path) -> pathlib.Path:
         return folder / pathlib.Path(self.path).name
