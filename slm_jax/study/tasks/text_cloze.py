@@ -41,8 +41,8 @@ class Task:
         if len(found) < max(2, self.items):
             of = f" of the split {self.split}" if self.split else ""
             raise InputError(
-                f"{self.path}: {len(found)} texts{of} have a beginning and an ending of {self.most_words} words "
-                f"together; ask for fewer items than {self.items}, or give more text"
+                f"{self.path}: {len(found)} texts{of} have a beginning and an ending of {self.most_words} "
+                f"words together; ask for fewer items than {self.items}, or give more text"
             )
         chosen = found[: self.items]
         others = [*chosen[1:], chosen[0]]
