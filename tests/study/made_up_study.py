@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import soundfile
 
-from slm_jax.corpora import Utterance, cloze_utterances, pair_utterances, story_utterances, write_corpus
+from slm_jax.corpora import write_corpus
 from slm_jax.data import write_dataset
 from slm_jax.evaluation.accuracy import PairScores
 from slm_jax.evaluation.intervals import summarize
@@ -19,71 +19,162 @@ BUDGETS = (3e11, 1e12, 3e12, 1e13)
 HELD_OUT_PAIRS = 60
 K = 50
 PAIR_FIELDS = ("group", "phenomenon", "voice", "correct")
-COLUMNS = ("model", "modality", "tokenizer", "params", "tokens", "unique_tokens", "flops", "loss")
+TOKENS = {  # tokens a second of speech
+    "units": ({"kind": "units", "encoder": "mfcc", "frame_rate": 25, "units": K}, 18.0),
+    "letters": ({"kind": "text", "model": "characters", "vocabulary": 500, "lower_case": True}, 14.0),
+    "pieces": ({"kind": "pieces", "of": "units", "vocabulary": 1000, "model": "unigram"}, 9.0),
+    "units_50hz": ({"kind": "units", "encoder": "mfcc", "frame_rate": 50, "units": K}, 27.0),
+    "units_k20": ({"kind": "units", "encoder": "mfcc", "frame_rate": 25, "units": 20}, 16.0),
+}
+ARMS = {  # corpus, tokens, seeds, what its loss and its accuracy have more than those of the first
+    "speech": ("stories", "units", 1, 0.0, 0.0),
+    "text": ("stories", "letters", 1, -0.7, 0.08),
+    "prose": ("prose", "units", 2, 0.12, -0.04),
+    "pieces": ("stories", "pieces", 2, 0.9, -0.03),
+    "speech_50hz": ("stories", "units_50hz", 2, -0.4, -0.01),
+    "speech_k20": ("stories", "units_k20", 2, -0.5, -0.02),
+}
+CLAIMS = (  # says, measure, arms, unit, estimate, verdict, because
+    (
+        "Accuracy on minimal pairs grows faster with compute for text than for speech",
+        "growth of minimal_pairs",
+        ("text", "speech"),
+        "ratio of exponents",
+        (3.1, 1.7, 6.4),
+        "supported",
+        "the whole interval lies above 1",
+    ),
+    (
+        "Simple stories teach meaning better than prose at equal compute",
+        "topic_cloze",
+        ("speech", "prose"),
+        "accuracy",
+        (0.031, 0.012, 0.049),
+        "supported",
+        "the whole interval lies above 0",
+    ),
+    (
+        "Units give better accuracy on minimal pairs than pieces of them at equal compute",
+        "minimal_pairs",
+        ("speech", "pieces"),
+        "accuracy",
+        (0.004, -0.013, 0.021),
+        "cannot tell",
+        "the interval includes 0",
+    ),
+    (
+        "Units give a lower loss per second of speech than pieces of them at equal compute",
+        "loss_per_second",
+        ("speech", "pieces"),
+        "nats per second",
+        (0.84, 0.31, 1.32),
+        "not supported",
+        "the whole interval lies on the side of pieces",
+    ),
+    (
+        "25 frames a second give better accuracy on minimal pairs than 50 at equal compute",
+        "minimal_pairs",
+        ("speech", "speech_50hz"),
+        "accuracy",
+        (-0.022, -0.036, -0.009),
+        "not supported",
+        "the whole interval lies below 0",
+    ),
+    (
+        "50 units give better accuracy on minimal pairs than 20 at equal compute",
+        "minimal_pairs",
+        ("speech", "speech_k20"),
+        "accuracy",
+        None,
+        "cannot tell",
+        "no run of one arm has its counterpart in the other",
+    ),
+)
 
 
-def write_study(folder: pathlib.Path, *, sizes: int = 5, resamples: int = 100) -> pathlib.Path:
-    """Writes everything `write_report` reads, with runs of the first `sizes` sizes."""
-    write_data(folder)
-    write_runs(folder, sizes=sizes)
-    write_laws(folder, resamples=resamples)
+def write_study(
+    folder: pathlib.Path, *, arms: int = 1, sizes: int = 5, resamples: int = 100, figures: bool = True
+) -> pathlib.Path:
+    """Writes everything `write_report` reads: runs of the first `sizes` sizes in the first `arms` arms."""
+    names = list(ARMS)[:arms]
+    write_data(folder, names)
+    write_runs(folder, names, sizes=sizes)
+    write_laws(folder, resamples=resamples, figures=figures)
+    write_examples(folder)
+    if arms > 1:
+        write_claims(folder)
     return folder
 
 
-def write_runs(folder: pathlib.Path, *, sizes: int) -> None:
+def write_runs(folder: pathlib.Path, arms: list[str], *, sizes: int) -> None:
     """plan.json, timings.json, results.csv and what each run left in its folder."""
     rng = np.random.default_rng(7)
-    phenomena = sorted({row["UID"] for row in read_jsonl(folder / "text/pairs.jsonl")})
-    runs = [(size, budget) for budget in BUDGETS for size in list(SIZES)[:sizes]]
     rows, planned = [], []
-    for size, budget in runs:
-        name, params = f"{size}-{budget:.0e}".replace("+", ""), SIZES[size]
-        tokens = round(budget / (6 * params))
-        loss = 1.9 + 9 / params**0.25 + 24 / tokens**0.27 + rng.normal(0, 0.004)
-        planned.append({"name": name, "size": size, "params": params, "tokens": tokens, "flops": budget})
-        row = dict(zip(COLUMNS, (name, "speech", "mfcc-50", params, tokens), strict=False))
-        row |= {"unique_tokens": min(tokens, 2_400_000), "flops": budget, "loss": loss}
-        tasks = {
-            "minimal_pairs": _accuracy(phenomena, 0.5 + 0.33 * (3.6 - loss), rng),
-            "topic_cloze": _accuracy(["topic_cloze"], 0.5 + 0.08 * (3.6 - loss), rng),
-        }
-        for task, accuracy in tasks.items():
-            result = {
-                "task": task,
-                "accuracy": accuracy,
-                "pairs": HELD_OUT_PAIRS * len(accuracy["phenomena"]),
-            }
-            write_json(folder / f"runs/{name}/{task}.json", result)
-            row |= {task: accuracy["macro"]["value"]}
-            row |= {f"{task}_{end}": accuracy["macro"][end] for end in ("low", "high")}
-        rows.append(row)
-        write_jsonl(folder / f"runs/{name}/metrics.jsonl", _metrics(tokens, loss, rng))
-        write_json(
-            folder / f"runs/{name}/summary.json",
-            {
-                "name": name,
-                "params": params,
-                "tokens": tokens,
-                "unique_tokens": row["unique_tokens"],
-                "epochs": tokens / 2_400_000,
-                "flops": budget,
-                "train_loss": loss - 0.02,
-                "tokens_per_second": 9e9 / params,
-                "mfu": None,
-                "devices": "1 x cpu",
-            },
-        )
+    for arm in arms:
+        for budget in BUDGETS:
+            for size in list(SIZES)[:sizes]:
+                for seed in range(ARMS[arm][2]):
+                    row, plan = _write_run(folder, arm, size, budget, seed, rng)
+                    rows.append(row)
+                    planned.append(plan)
     with (folder / "results.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    write_json(folder / "plan.json", _plan(planned))
+    write_json(folder / "plan.json", _plan(planned, arms))
     write_json(
         folder / "timings.json", {"corpus": 3.1, "speech": 412.5, "tokenizer": 64.0, "training": 3991.0}
     )
 
 
-def write_laws(folder: pathlib.Path, *, resamples: int) -> None:
+def _write_run(folder, arm: str, size: str, budget: float, seed: int, rng) -> tuple[dict, dict]:
+    """What a run leaves in its folder; its row of results.csv and of the plan."""
+    corpus, tokens_name, _, more_loss, more_accuracy = ARMS[arm]
+    params, phenomena = SIZES[size], sorted({row["UID"] for row in _pairs(folder)})
+    name = f"{arm}-{size}-{budget:.0e}".replace("e+", "e") + (f"-s{seed}" if seed else "")
+    tokens = round(budget / (6 * params))
+    fall = 9 / params**0.25 + 24 / tokens**0.27 + rng.normal(0, 0.004)
+    loss = 1.9 + more_loss + fall
+    easy = more_accuracy + 0.33 * (1.7 - fall) * (2 if arm == "text" else 1)
+    tasks = {
+        "minimal_pairs": _accuracy(phenomena, 0.5 + easy, rng),
+        "topic_cloze": _accuracy(["topic_cloze"], 0.5 + easy / 4, rng),
+    }
+    run, per_second = folder / "runs" / name, loss * TOKENS[tokens_name][1]
+    row = {
+        "model": name,
+        "arm": arm,
+        "modality": "text" if tokens_name == "letters" else "speech",
+        "tokenizer": tokens_name,
+        "corpus": corpus,
+        "seed": seed,
+        "params": params,
+        "tokens": tokens,
+        "unique_tokens": min(tokens, 2_400_000),
+        "flops": budget,
+        "loss": loss,
+        "loss_per_second": per_second,
+    }
+    for task, accuracy in tasks.items():
+        pairs = HELD_OUT_PAIRS * len(accuracy["phenomena"])
+        write_json(run / f"{task}.json", {"task": task, "accuracy": accuracy, "pairs": pairs})
+        row |= {task: accuracy["macro"]["value"]}
+        row |= {f"{task}_{end}": accuracy["macro"][end] for end in ("low", "high")}
+    write_json(run / "loss.json", {"loss": {"total": {"nats_per_second": per_second}}})
+    write_jsonl(run / "metrics.jsonl", _metrics(tokens, loss, rng))
+    summary = {"name": name, "params": params, "tokens": tokens, "unique_tokens": row["unique_tokens"]}
+    summary |= {"epochs": tokens / 2_400_000, "flops": budget, "train_loss": loss - 0.02}
+    summary |= {"tokens_per_second": 9e9 / params, "mfu": None, "devices": "1 x cpu"}
+    write_json(run / "summary.json", summary)
+    steps = tokens // 1024
+    plan = {"name": name, "arm": arm, "size": size, "seed": seed, "budget": budget, "params": params}
+    plan |= {"tokens": tokens, "steps": steps, "flops": budget}
+    shares = budget < BUDGETS[-1]
+    trunk = f"{arm}-{size}-{BUDGETS[-1]:.0e}".replace("e+", "e") if shares else ""
+    return row, plan | {"trunk": trunk, "shared_steps": steps * 4 // 5 if shares else 0}
+
+
+def write_laws(folder: pathlib.Path, *, resamples: int, figures: bool = True) -> None:
     """laws.json and the figures, from results.csv and the metrics."""
     table = read_runs(folder / "results.csv")
     curves = {}
@@ -94,41 +185,110 @@ def write_laws(folder: pathlib.Path, *, resamples: int) -> None:
             curves[name] = (6 * params * tokens_S, loss_S, float(params))
     laws = fit(table, seed=0, resamples=resamples, curves=curves)
     write_json(folder / "laws.json", laws)
-    write_figures(table, laws, folder / "figures", curves)
+    if figures:
+        write_figures(table, laws, folder / "figures", curves)
 
 
-def write_data(folder: pathlib.Path) -> None:
-    """The corpus as text, a little noise as speech, and random units of a tokenizer with random centroids."""
+def write_data(folder: pathlib.Path, arms: list[str]) -> None:
+    """Corpora and tasks as text; of every arm's, random units of a tokenizer with random centroids."""
     rng = np.random.default_rng(5)
-    text, voices = folder / "text", ("us_female", "british_male")
-    write_corpus(text, stories=40, pairs_per_phenomenon=2, cloze_items=2, seed=0)
-    Tokenizer(MFCC(), rng.normal(size=(K, 26))).save(folder / "tokenizer")
-    _write_speech(folder, "stories", story_utterances(text), (), rng)
-    _write_speech(folder, "pairs", pair_utterances(text, voices), PAIR_FIELDS, rng)
-    _write_speech(folder, "cloze", cloze_utterances(text, voices), PAIR_FIELDS, rng)
+    for corpus in dict.fromkeys(ARMS[arm][0] for arm in arms):
+        write_corpus(folder / "corpora" / corpus, stories=40, pairs_per_phenomenon=2, cloze_items=0, seed=0)
+    for task in ("minimal_pairs", "topic_cloze"):
+        write_jsonl(folder / f"tasks/{task}/questions.jsonl", _questions(folder, task))
+    for arm in arms:
+        corpus, tokens = ARMS[arm][:2]
+        tokenizer = folder / "tokens" / tokens
+        if not tokenizer.exists():
+            tokenizer.parent.mkdir(exist_ok=True)
+            Tokenizer(MFCC(), rng.normal(size=(K, 26))).save(tokenizer)
+        texts = read_jsonl(folder / "corpora" / corpus / "stories.jsonl")
+        if not (folder / "data" / tokens / corpus).exists():
+            _write_units(folder, tokens, corpus, [(row["text"], row["split"], {}) for row in texts], rng)
+        if not (folder / "data" / tokens / "minimal_pairs").exists():
+            _write_units(folder, tokens, "minimal_pairs", _candidates(folder), rng)
 
 
-def _write_speech(folder, name: str, utterances: list[Utterance], fields: tuple[str, ...], rng) -> None:
-    """A manifest, audio for its first two recordings alone, and the dataset."""
-    speech, manifest, splits = folder / "speech" / name, [], {}
-    for utterance in utterances:
-        row = {"audio": f"audio/{utterance.id}.wav", "id": utterance.id, "speaker": utterance.voice}
-        manifest.append(row | {"text": utterance.text} | utterance.fields)
-        units_L = rng.integers(0, K, len(utterance.text)).astype(np.uint16)
-        example = {"id": utterance.id, "units": units_L, "source": name, "speaker": utterance.voice}
-        example |= {"seconds": len(units_L) / 18} | {field: utterance.fields[field] for field in fields}
-        splits.setdefault(utterance.fields.get("split", "test"), []).append(example)
-    write_jsonl(speech / "manifest.jsonl", manifest)
-    (speech / "audio").mkdir()
-    for row in manifest[:2]:
-        soundfile.write(speech / row["audio"], rng.normal(0, 0.05, 8_000).clip(-1, 1), 16_000)
+def _pairs(folder: pathlib.Path) -> list[dict]:
+    return list(read_jsonl(folder / "tasks/minimal_pairs/questions.jsonl"))
+
+
+def _questions(folder: pathlib.Path, task: str) -> list[dict]:
+    if task == "minimal_pairs":
+        return list(read_jsonl(folder / "corpora/stories/pairs.jsonl"))
+    ending = {"sentence_good": "The finch followed him.", "sentence_bad": "The king ate the cabbage."}
+    return [{"UID": task, "pairID": "cloze-0", **ending}]
+
+
+def _candidates(folder: pathlib.Path) -> list[tuple]:
+    """(text, split, fields) of both sentences of each pair."""
+    found = []
+    for number, row in enumerate(_pairs(folder)):
+        for which in ("good", "bad"):
+            values = (str(number), row["UID"], "us_female", which == "good")
+            found.append((row[f"sentence_{which}"], "test", dict(zip(PAIR_FIELDS, values, strict=True))))
+    return found
+
+
+def _write_units(folder, tokens: str, source: str, texts: list[tuple], rng) -> None:
+    splits: dict[str, list] = {}
+    for number, (text, split, fields) in enumerate(texts):
+        units_L = rng.integers(0, K, len(text)).astype(np.uint16)
+        example = {"id": f"{source}-{number}", "units": units_L, "source": source, "speaker": "us_female"}
+        splits.setdefault(split, []).append(example | {"seconds": len(units_L) / TOKENS[tokens][1]} | fields)
     write_dataset(
-        folder / "data" / name,
+        folder / "data" / tokens / source,
         splits,
-        name=name,
-        kind="pairs" if fields else "units",
-        tokenizer_dir=folder / "tokenizer",
+        name=source,
+        kind="pairs" if source == "minimal_pairs" else "units",
+        tokenizer_dir=folder / "tokens" / tokens,
     )
+
+
+def write_claims(folder: pathlib.Path) -> None:
+    """claims.json with verdicts of all kinds."""
+    rng, rows = np.random.default_rng(3), []
+    for says, measure, arms, unit, estimate, verdict, because in CLAIMS:
+        cells = []
+        for size in list(SIZES)[:3] if estimate else []:
+            for seed in (0, 1):
+                apart = estimate[0] + rng.normal(0, (estimate[2] - estimate[1]) / 2)
+                cell = {"size": size, "budget": 1e12, "seed": seed, "better": 0.6 + apart, "other": 0.6}
+                cells.append(cell | {"difference": apart})
+        if measure.startswith("growth"):
+            cells = []
+        number = estimate and dict(zip(("value", "low", "high"), estimate, strict=True))
+        rows.append({"name": says[:12], "says": says, "measure": measure, "arms": list(arms)})
+        rows[-1] |= {"estimate": number, "unit": unit, "verdict": verdict, "because": because}
+        rows[-1] |= {"cells": cells, "text": f"{says}: {verdict}."}
+    write_json(folder / "claims.json", rows)
+
+
+def write_examples(folder: pathlib.Path, *, seconds: float = 0.3) -> None:
+    """examples.json with three recordings, hums of noise, and a written continuation."""
+    rng, examples = np.random.default_rng(9), folder / "examples"
+    examples.mkdir(exist_ok=True)
+    for name in ("story", "good", "bad"):
+        wave_S = np.sin(np.arange(round(16_000 * seconds)) * 0.06) * rng.uniform(0.1, 0.2)
+        soundfile.write(examples / f"{name}.mp3", wave_S, 16_000)
+    story = "The judges were hungry yesterday near the market. Near the market the judges helped him."
+    clips = [
+        _clip("A story", story, "us_female", "story.mp3"),
+        _clip("The good candidate", "The finch follows him.", "british_male", "good.mp3"),
+        _clip("The bad candidate", "The finch follow him.", "british_male", "bad.mp3"),
+    ]
+    told = "The horse was tired near the barn. Near the barn the horse was tired yesterday …"
+    written = [_clip("The largest text model goes on", told, "", None)]
+    groups = [
+        {"title": "The corpus", "about": "As the models hear it.", "clips": clips[:1]},
+        {"title": "Minimal pairs", "about": "One is grammatical, the other is not.", "clips": clips[1:]},
+        {"title": "Continuations", "about": "What a model makes of the beginning.", "clips": written},
+    ]
+    write_json(examples / "examples.json", {"groups": groups})
+
+
+def _clip(title: str, text: str, voice: str, file: str | None) -> dict:
+    return {"title": title, "text": text, "voice": voice, "file": file}
 
 
 def _accuracy(phenomena: list[str], mean: float, rng: np.random.Generator) -> dict:
@@ -151,17 +311,24 @@ def _metrics(tokens: int, loss: float, rng: np.random.Generator) -> list[dict]:
     return [{"tokens": tokens * share, "loss": loss} for share, loss in zip(share_S, loss_S, strict=True)]
 
 
-def _plan(planned: list[dict]) -> dict:
+def _plan(planned: list[dict], arms: list[str]) -> dict:
+    config = {
+        "corpora": {corpus: {"kind": "grammar", "stories": 40} for corpus in ("stories", "prose")},
+        "tokens": {name: fields for name, (fields, _) in TOKENS.items()},
+        "tasks": {"minimal_pairs": {"kind": "minimal_pairs"}, "topic_cloze": {"kind": "topic_cloze"}},
+        "arms": {
+            arm: {"corpus": ARMS[arm][0], "tokens": ARMS[arm][1], "model": {}, "context": 0, "batch_size": 0}
+            for arm in arms
+        },
+        "grid": {"sizes": list(SIZES), "budgets": list(BUDGETS)},
+        "context": 256,
+        "batch_size": 4,
+    }
     return {
         "name": "made_up",
         "title": "How far do small speech models get?",
-        "config": {
-            "corpus": {"stories": 40, "pairs_per_phenomenon": 2, "voices": ["us_female", "british_male"]},
-            "tokenizer": {"encoder": "mfcc", "k": 50},
-            "grid": {"sizes": list(SIZES), "budgets": list(BUDGETS)},
-            "training": {"context": 256, "batch_size": 16},
-        },
-        "runs": [run | {"steps": run["tokens"] // 4096} for run in planned],
+        "config": config,
+        "runs": planned,
         "seed": 0,
         "versions": {"slm_jax": "0.1.0", "python": "3.11.2", "jax": "0.10.2"},
         "command": "slm study --config=configs/studies/made_up.py --workdir=runs/made_up",

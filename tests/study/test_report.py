@@ -3,21 +3,19 @@
 import base64
 import csv
 import html.parser
-import io
 import json
 import re
 import shutil
 
 import pytest
-import soundfile
-from made_up_study import PAIR_FIELDS, write_laws, write_study
+from made_up_study import write_claims, write_laws, write_study
 
 from slm_jax.data import open_dataset
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, read_jsonl, write_json
-from slm_jax.study import report_media
-from slm_jax.study.report import write_report
-from slm_jax.study.report_numbers import accuracy, count, duration, hours, interval, power, significant
+from slm_jax.study.report import media, write_report
+from slm_jax.study.report.numbers import accuracy, count, duration, hours, interval, power, significant
+from slm_jax.tokenizer import fingerprint, read_config
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
@@ -94,7 +92,7 @@ def test_the_page_loads_nothing(page):
         assert attributes.get("src", "data:").startswith("data:")
         assert "srcset" not in attributes and "poster" not in attributes
         if "href" in attributes:
-            assert attributes["href"].startswith(("#", "https://arxiv.org/abs/"))
+            assert attributes["href"].startswith("#")
     style = page.source[page.source.index("<style>") : page.source.index("</style>")]
     assert "url(" not in style and "@import" not in style
     policy = next(m["content"] for m in page.all("meta") if "http-equiv" in m)
@@ -123,10 +121,11 @@ def test_every_run_claim_phenomenon_and_dataset_is_there(original, page):
         assert interval(claim["estimate"]) in claims
     for sentence in [*group["warnings"], *group["absent"].values()]:
         assert sentence in page.text
-    for pair in read_jsonl(original / "text/pairs.jsonl"):
+    for pair in read_jsonl(original / "tasks/minimal_pairs/questions.jsonl"):
         assert pair["UID"].replace("_", " ").capitalize() in page.text
-    for name in ("stories", "pairs", "cloze"):
-        assert open_dataset(original / "data" / name).fingerprint in page.text
+    for name in ("stories", "minimal_pairs"):
+        assert open_dataset(original / "data/units" / name).fingerprint in page.text
+    assert fingerprint(read_config(original / "tokens/units")) in page.text
     assert "1 h 15 min" in page.text  # 3.1 + 412.5 + 64 + 3991 s
 
 
@@ -189,14 +188,23 @@ def test_text_in_the_data_cannot_become_markup(study):
     rows = results(study)
     rows[0]["model"] = HOSTILE
     write_results(study, rows)
-    write_json(study / "failed.json", [{"name": HOSTILE, "reason": HOSTILE}])
+    write_json(study / "failed/x.json", {"name": HOSTILE, "reason": HOSTILE})
     write_json(study / "timings.json", {HOSTILE: 1.0})
-    for file in ("text/stories.jsonl", "text/pairs.jsonl", "text/cloze.jsonl", "speech/pairs/manifest.jsonl"):
-        kept = set(PAIR_FIELDS) | {"audio"}
-        hostile = [
-            {k: v if k in kept else HOSTILE for k, v in row.items()} for row in read_jsonl(study / file)
-        ]
-        (study / file).write_text("\n".join(map(json.dumps, hostile)))
+    write_claims(study)
+    claims = read_json(study / "claims.json")
+    claims[1] |= dict.fromkeys(("name", "says", "unit", "because", "measure", "text"), HOSTILE)
+    claims[1] |= {"arms": [HOSTILE, HOSTILE]}
+    claims[1]["cells"][0] |= {"size": HOSTILE, "seed": HOSTILE}
+    write_json(study / "claims.json", claims)
+    examples = read_json(study / "examples/examples.json")
+    for group in examples["groups"]:
+        group |= {"title": HOSTILE, "about": HOSTILE}
+        for clip in group["clips"]:
+            clip |= {"title": HOSTILE, "text": HOSTILE, "voice": HOSTILE}
+    write_json(study / "examples/examples.json", examples)
+    for file in ("corpora/stories/stories.jsonl", "tasks/topic_cloze/questions.jsonl"):
+        rows = [dict.fromkeys(row, HOSTILE) for row in read_jsonl(study / file)]
+        (study / file).write_text("\n".join(map(json.dumps, rows)))
     (study / "figures" / "evil<b>.svg").write_text(f"<svg>{HOSTILE}</svg>")
 
     page = page_of(study)
@@ -207,7 +215,7 @@ def test_text_in_the_data_cannot_become_markup(study):
 
 
 def test_what_is_not_there_is_left_out(study, original):
-    for name in ("text", "speech", "tokenizer", "data", "runs", "figures"):
+    for name in ("corpora", "tasks", "tokens", "data", "runs", "figures", "examples"):
         shutil.rmtree(study / name)
     (study / "timings.json").unlink()
     plan = read_json(study / "plan.json")
@@ -229,23 +237,33 @@ def test_what_a_report_cannot_do_without_is_named(study, file):
 
 
 def test_failed_runs_are_listed_with_their_reason(study):
-    write_json(study / "failed.json", [{"name": "830k-1e13", "reason": "the loss is nan at step 41"}])
+    failure = {"name": "830k-1e13", "reason": "the loss is nan at step 41"}
+    write_json(study / "failed/830k-1e13.json", failure)
     text = page_of(study).text
     assert "830k-1e13 : the loss is nan at step 41" in text and "1 planned run failed" in text
 
 
-def test_clips_sound_like_the_recordings(original, page):
+def test_clips_are_the_recordings_of_the_examples(original, page):
     clips = page.all("audio")
     assert len(clips) == 3
-    (row, *_) = read_jsonl(original / "speech/stories/manifest.jsonl")
-    wave_S, rate = soundfile.read(io.BytesIO(base64.b64decode(clips[0]["src"].split(",")[1])))
-    recorded_S, recorded_rate = soundfile.read(original / "speech/stories" / row["audio"])
-    assert rate == recorded_rate and (wave_S == recorded_S).all()
-    assert page.text.index("the good candidate") < page.text.index("the bad candidate")
+    for clip, name in zip(clips, ("story", "good", "bad"), strict=True):
+        kind, content = clip["src"].split(",")
+        assert kind == "data:audio/mpeg;base64"
+        assert base64.b64decode(content) == (original / f"examples/{name}.mp3").read_bytes()
+    groups = read_json(original / "examples/examples.json")["groups"]
+    titles = [title for group in groups for title in (group["title"], *[c["title"] for c in group["clips"]])]
+    places = [page.text.index(f" {title} ", page.text.index(" Listen The corpus ")) for title in titles]
+    assert places == sorted(places)
+    assert groups[-1]["clips"][0]["text"] in page.text  # written, without a recording
 
 
-def test_clips_that_are_too_long_are_left_out(study, monkeypatch):
-    monkeypatch.setattr(report_media, "LARGEST_CLIPS", 100)
+def test_clips_that_are_too_long_or_elsewhere_are_left_out(study, monkeypatch, tmp_path):
+    examples = read_json(study / "examples/examples.json")
+    (tmp_path / "other.mp3").write_bytes(b"none of the study's")
+    examples["groups"][0]["clips"][0]["file"] = "../../other.mp3"
+    write_json(study / "examples/examples.json", examples)
+    assert len(page_of(study).all("audio")) == 2
+    monkeypatch.setattr(media, "MOST_OF_CLIPS", 100)
     assert not page_of(study).all("audio")
 
 
@@ -253,20 +271,22 @@ def test_figures_come_in_reading_order_with_words(original, page, monkeypatch):
     images = page.all("img")
     assert len(images) == len(list((original / "figures").glob("*.svg")))
     assert all(
-        image["src"].startswith("data:image/svg+xml;base64,") and len(image["alt"]) > 60 for image in images
+        image["src"].startswith("data:image/") and ";base64," in image["src"] and len(image["alt"]) > 60
+        for image in images
     )
     titles = [image["alt"].split(". ")[1] for image in images]
-    kinds = [title for title, _ in report_media.CAPTIONS.values()]
+    kinds = [title for title, _ in media.CAPTIONS.values()]
     order = [next(i for i, kind in enumerate(kinds) if kind.rstrip("?") in title) for title in titles]
-    of_one_group = set(range(len(kinds))) - {list(report_media.CAPTIONS).index("groups")}
+    of_one_group = set(range(len(kinds))) - {list(media.CAPTIONS).index("groups")}
     assert order == sorted(order) and set(order) == of_one_group
-    monkeypatch.setattr(report_media, "LARGEST_SVG", 1000)
-    assert all(f.source.startswith("data:image/png") for f in report_media.read_figures(original / "figures"))
+    monkeypatch.setattr(media, "MOST_OF_FIGURES", 200_000)
+    found = media.read_figures(original / "figures", ["speech"])
+    assert 0 < len(found.shared) < len(images) and len(found.shared) + found.left_out == len(images)
 
 
 def test_a_study_of_speech_and_text_and_few_runs(study):
     rows = results(study)[::3]
-    text = [row | {"model": f"text {row['model']}", "modality": "text"} for row in rows]
+    text = [row | {"model": f"text {row['model']}", "arm": "text", "modality": "text"} for row in rows]
     for row in text:
         row["minimal_pairs"] = str(float(row["minimal_pairs"]) ** 0.3)
     text[0]["minimal_pairs"] = text[0]["minimal_pairs_low"] = text[0]["minimal_pairs_high"] = ""

@@ -1,12 +1,7 @@
-"""The answers of a study in words: claims, laws in numbers, the next decade, and what could not be said."""
+"""The answers of laws.json in words: claims, laws in numbers, and what could not be said."""
 
-import numpy as np
-
-from slm_jax.scaling import Runs
-from slm_jax.study.report_numbers import (
+from slm_jax.study.report.numbers import (
     GREEK,
-    accuracy,
-    count,
     fixed,
     interval,
     percent,
@@ -36,18 +31,41 @@ ABSENT_NAMES = {
 }
 
 
-def describe_group(name: str, group: dict, runs: Runs) -> dict:
-    """One group of runs (a modality and tokenizer) as the page shows it."""
+def describe_group(name: str, group: dict) -> dict:
+    """One group of runs (an arm, or a modality and tokenizer) as the page shows it."""
     return {
         "name": name,
         "claims": [_claim(claim) for claim in group["claims"]],
         "laws": _law_tables(group),
-        "decade": _next_decade(group["next_decade"], runs),
         "absent": {
             ABSENT_NAMES.get(key, f"Laws of {task(key)}"): reason for key, reason in group["absent"].items()
         },
         "warnings": group["warnings"],
     }
+
+
+def claims_by_group(groups: list[dict]) -> list[dict]:
+    """The claims as rows of a table: {claim, task, symbol, groups: name -> claim}."""
+    rows: dict[tuple, dict] = {}
+    for group in groups:
+        for claim in group["claims"]:
+            row = {"claim": claim["claim"], "task": claim["task"], "symbol": claim["symbol"], "groups": {}}
+            rows.setdefault((claim["claim"], claim["task"]), row)["groups"][group["name"]] = claim
+    return list(rows.values())
+
+
+def merged(found: dict[str, list]) -> list[tuple]:
+    """(what, names of the groups that say so), each once."""
+    names: dict = {}
+    for group, items in found.items():
+        for item in items:
+            names.setdefault(item, []).append(group)
+    return list(names.items())
+
+
+def look_of(verdict: str) -> dict:
+    """How a verdict is shown: told apart by its mark and its border, as well as by colour."""
+    return {"verdict": verdict, "mark": MARKS.get(verdict, ""), "look": verdict.replace(" ", "-")}
 
 
 def describe_comparisons(laws: dict) -> list[dict]:
@@ -56,12 +74,14 @@ def describe_comparisons(laws: dict) -> list[dict]:
         {
             "claim": f"Accuracy grows faster with compute for {row['faster']} than for {row['slower']}",
             "task": task(row["task"]),
+            "faster": row["faster"],
+            "slower": row["slower"],
             "symbol": "ratio of γ",
             "number": interval(row["gamma_ratio"]),
             "reading": f"One decade of {row['faster']} compute is worth {interval(row['gamma_ratio'])} "
             f"decades of {row['slower']} compute. {_reach(row)}",
             "why": "" if row["verdict"] == "supported" else "The interval does not exclude a ratio of 1.",
-            **_verdict(row["verdict"]),
+            **look_of(row["verdict"]),
         }
         for row in laws["comparisons"]
     ]
@@ -86,19 +106,18 @@ def _reach(row: dict) -> str:
 def _claim(claim: dict) -> dict:
     found = claim["estimate"]
     read = READINGS.get(claim["symbol"])
+    value, _, bounds = interval(found).partition(" [")
     return {
         "claim": claim["claim"],
         "task": task(claim["task"] or ""),
         "symbol": SYMBOLS.get(claim["symbol"], claim["symbol"]),
         "number": interval(found),
+        "value": value,
+        "bounds": f"[{bounds}" if bounds else "",
         "reading": read(found) if read and found else "",
         "why": _why(claim),
-        **_verdict(claim["verdict"]),
+        **look_of(claim["verdict"]),
     }
-
-
-def _verdict(verdict: str) -> dict:
-    return {"verdict": verdict, "mark": MARKS.get(verdict, ""), "look": verdict.replace(" ", "-")}
 
 
 def _why(claim: dict) -> str:
@@ -196,29 +215,3 @@ def _task_rows(found: dict) -> list[tuple]:
             level, where = growth["saturation"]["accuracy"], power(growth["saturation"]["flops"]["value"])
             rows.append(("Q", f"where accuracy stops growing, at {where} FLOPs", interval(level)))
     return rows
-
-
-def _next_decade(decade: dict, runs: Runs) -> dict:
-    """Ten times the largest compute: rows of (what, that of a run so far, prediction, by which law).
-
-    The run is that of the lowest measured loss, or else the most accurate on each task.
-    """
-    measured_R = runs.measured_R
-    rows, by_line = [], "power law of the frontier"
-    lowest = int(np.where(measured_R, runs.loss_R, np.inf).argmin()) if measured_R.any() else None
-    loss = None if lowest is None else fixed(runs.loss_R[lowest], 3)
-    best = decade["by_loss_law"]
-    if best:
-        size, tokens = count(runs.params_R[lowest]), count(runs.tokens_R[lowest])
-        rows.append(("Parameters", size, interval(best["params"], count), "loss law"))
-        rows.append(("Tokens", tokens, interval(best["tokens"], count), "loss law"))
-        rows.append(("Loss (nats per token)", loss, interval(best["loss"]), "loss law"))
-    if decade["loss_by_compute_law"]:
-        rows.append(("Loss (nats per token)", loss, interval(decade["loss_by_compute_law"]), by_line))
-    for name, found in decade["accuracy"].items():
-        accuracy_R = runs.tasks[name].accuracy_R
-        today = np.nanmax(accuracy_R) if lowest is None else accuracy_R[lowest]
-        today = fixed(today if np.isfinite(today) else None)
-        rows.append((f"Accuracy, {task(name)}", today, accuracy(found), by_line))
-    today = "most accurate run" if lowest is None else "lowest-loss run"
-    return {"flops": power(decade["flops"]), "rows": rows, "today": today}

@@ -7,6 +7,23 @@ from collections.abc import Callable
 
 from slm_jax.scaling import format_task, places_for_interval
 
+__all__ = [  # filters of the templates
+    "accuracy",
+    "count",
+    "count_interval",
+    "duration",
+    "fixed",
+    "hours",
+    "interval",
+    "percent",
+    "percent_interval",
+    "power",
+    "significant",
+    "task",
+    "typeset",
+    "words",
+]
+
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -64,6 +81,16 @@ def accuracy(estimate: dict | None) -> str:
     return interval(estimate, fixed)
 
 
+def count_interval(estimate: dict | None) -> str:
+    """A count with its interval."""
+    return interval(estimate, count)
+
+
+def percent_interval(estimate: dict | None) -> str:
+    """A fraction with its interval, in percent."""
+    return interval(estimate, percent)
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as `1 h 4 min`, `3 min 20 s` or `4.2 s`."""
     if seconds is None:
@@ -84,9 +111,9 @@ def hours(number: float) -> str:
     return f"{number:,.0f}{THIN}h" if number >= 100 else f"{_plain(number, 3)}{THIN}h"
 
 
-def percent(fraction: float) -> str:
+def percent(fraction: float | None) -> str:
     """A fraction as a whole percentage."""
-    return f"{fraction:.0%}".replace("%", f"{THIN}%")
+    return NONE if fraction is None else f"{fraction:.0%}".replace("%", f"{THIN}%")
 
 
 def typeset(text: str) -> str:

@@ -1,0 +1,81 @@
+"""The claims about two arms: the verdict on each, the number, and where it lies beside no difference."""
+
+import math
+
+from slm_jax.study.report.laws import look_of
+from slm_jax.study.report.numbers import fixed, interval
+
+LOWER_IS_BETTER = ("loss", "loss_per_second")
+MARGIN = 0.08  # of the width of an axis
+
+
+def describe_claims(claims: list[dict]) -> list[dict]:
+    """What claims.json says, as the page shows it; claims in one unit share the scale of their axes."""
+    ends: dict[tuple, list[float]] = {}
+    for claim in claims:
+        ends.setdefault(_scale(claim), []).extend(_numbers(claim))
+    return [_claim(claim, ends[_scale(claim)]) for claim in claims]
+
+
+def _claim(claim: dict, ends: list[float]) -> dict:
+    better, other = claim["arms"]
+    return {
+        **{key: claim[key] for key in ("name", "says", "unit", "because", "cells")},
+        "text": claim.get("text", ""),
+        "better": better,
+        "other": other,
+        "number": interval(claim["estimate"]),
+        "places": _places(claim["cells"]),
+        "plot": _plot(claim, min(ends), max(ends)) if claim["estimate"] else None,
+        **look_of(claim["verdict"]),
+    }
+
+
+def _scale(claim: dict) -> tuple:
+    return claim["unit"], _reference(claim)
+
+
+def _reference(claim: dict) -> float:
+    """Where there is no difference: at 1 for a ratio."""
+    return 1.0 if "ratio" in claim["unit"] or "times" in claim["unit"] else 0.0
+
+
+def _numbers(claim: dict) -> list[float]:
+    """Everything an axis has to reach."""
+    estimate = claim["estimate"] or {}
+    known = [number for number in estimate.values() if number is not None]
+    return [_reference(claim), *known, *_differences(claim)]
+
+
+def _differences(claim: dict) -> list[float]:
+    return [cell["difference"] for cell in claim["cells"] if cell.get("difference") is not None]
+
+
+def _plot(claim: dict, least: float, most: float) -> dict:
+    """Places in percent of the width, on a logarithmic axis for ratios."""
+    reference = _reference(claim)
+    bend = math.log if reference and least > 0 else float
+    low, high = bend(least), bend(most)
+    span = (high - low) or 1.0
+
+    def place(number: float | None) -> float | None:
+        if number is None:
+            return None
+        return round(100 * (MARGIN + (1 - 2 * MARGIN) * (bend(number) - low) / span), 2)
+
+    favours = [f"{claim['arms'][1]} better", f"{claim['arms'][0]} better"]
+    if claim["measure"] in LOWER_IS_BETTER:
+        favours.reverse()
+    return {
+        "reference": place(reference),
+        "reference_label": fixed(reference, 0),
+        **{end: place(number) for end, number in claim["estimate"].items()},
+        "cells": [place(number) for number in _differences(claim)],
+        "favours": favours,
+    }
+
+
+def _places(cells: list[dict]) -> int:
+    """Decimal places of a table of cells: accuracies have three."""
+    largest = max((abs(cell["better"]) for cell in cells if cell.get("better") is not None), default=0)
+    return 3 if largest < 10 else 2
