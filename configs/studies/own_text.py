@@ -18,7 +18,7 @@ def get_config():
     study.tokens.units = {"kind": "units", "frame_rate": 25, "units": 200}
     study.tokens.letters = {"kind": "text", "model": "characters"}
     held_out = {"path": "data/stories_held_out.txt", "split": ""}
-    study.tasks.story_endings = {"kind": "text_cloze", "items": 80, **held_out}
+    study.tasks.story_endings = {"kind": "text_cloze", "items": 160, **held_out}
     study.tasks.minimal_pairs = {"kind": "minimal_pairs", "pairs": 50}
     study.arms.stories = {"corpus": "stories", "tokens": "units"}
     study.arms.prose = {"corpus": "prose", "tokens": "units"}
