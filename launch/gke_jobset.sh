@@ -14,16 +14,18 @@
 #   --gpu TYPE        as GKE calls it (label cloud.google.com/gke-accelerator)
 #   --tpu TYPE        as GKE calls it (label cloud.google.com/gke-tpu-accelerator), with
 #   --topology AxB    of the slice
-#   --restarts N      after a failure or preemption start all hosts again, at most N times (default 10)
+#   --study STAGE     a stage of a study instead of a run: prepare, train or report, in this order
+#   --workers N       of the stage train: pods of one host each (default 1), which share the runs
+#   --restarts N      after a failure or preemption start all hosts, or that worker, again, at most N times (default 10)
 #   --namespace NAME  (default: kubectl's)
 #   --dry-run         print the filled-in file and the commands, run nothing
 #
-# What follows -- goes to `slm train`. A restart goes on from the newest checkpoint.
+# What follows -- goes to `slm train`, or `slm study STAGE`. A restart goes on from the newest checkpoint.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/steps.sh
 
-name='' image='' claim='' hosts=1 devices='' kind='' accelerator='' topology='' restarts=10
+name='' image='' claim='' hosts=1 devices='' kind='' accelerator='' topology='' restarts=10 stage='' workers=1
 kubectl=(kubectl)
 while [ $# -gt 0 ]; do
     case $1 in
@@ -34,6 +36,8 @@ while [ $# -gt 0 ]; do
         --devices) need "$@"; devices=$2; shift 2 ;;
         --gpu | --tpu) need "$@"; kind="$kind${1#--}" accelerator=$2; shift 2 ;;
         --topology) need "$@"; topology=$2; shift 2 ;;
+        --study) need "$@"; stage=$2; shift 2 ;;
+        --workers) need "$@"; workers=$2; shift 2 ;;
         --restarts) need "$@"; restarts=$2; shift 2 ;;
         --namespace) need "$@"; kubectl+=(--namespace "$2"); shift 2 ;;
         --dry-run) DRY_RUN=yes; shift ;;
@@ -53,7 +57,19 @@ esac
 whole --hosts "$hosts" 1
 whole --devices "$devices" 1
 whole --restarts "$restarts" 0
-training_arguments "$@"
+whole --workers "$workers" 1
+retries=0
+case $stage in
+    "") command=(slm train --distributed); training_arguments "$@" ;;
+    prepare) command=(slm study prepare); training_arguments "$@" ;;
+    train | report) command=(slm study "$stage"); worker_arguments "$@" ;;
+    *) fail "--study is '$stage': choose prepare, train or report" ;;
+esac
+[ "$workers" -eq 1 ] || [ "$stage" = train ] || fail "--workers is for --study train"
+if [ -n "$stage" ]; then
+    [ "$hosts" -eq 1 ] || fail "--hosts is $hosts: a worker of a study has one host; give --workers"
+    hosts=$workers retries=$restarts
+fi
 tool kubectl "see kubernetes.io/docs/tasks/tools, and get the cluster's credentials"
 
 # The words as a JSON list, which is YAML too.
@@ -73,12 +89,13 @@ jobset() {
     text=${text//@NAME@/"$name"}
     text=${text//@RESTARTS@/"$restarts"}
     text=${text//@HOSTS@/"$hosts"}
+    text=${text//@RETRIES@/"$retries"}
     text=${text//@DEVICES@/"$devices"}
     text=${text//@ACCELERATOR@/"$accelerator"}
     text=${text//@TOPOLOGY@/"$topology"}
     text=${text//@IMAGE@/"$image"}
     text=${text//@CLAIM@/"$claim"}
-    text=${text//@COMMAND@/"$(json_list slm train --distributed "$@")"}
+    text=${text//@COMMAND@/"$(json_list "${command[@]}" "$@")"}
     printf '%s\n' "$text"
 }
 

@@ -9,6 +9,7 @@
 #   --devices N     CPU devices of each (default 1)
 #   --restarts N    when a process dies, end the others and start all again, at most N times (default 0);
 #                   training goes on from its newest checkpoint
+#   --study         the processes are one worker of a study: what follows -- goes to `slm study train`
 #   --port N        of the coordinator, process 0 (default: a free one)
 #   --logs DIR      where processes 1 and up write what they print (default: a temporary folder)
 #   --dry-run       print the commands and run nothing
@@ -19,12 +20,13 @@ cd "$(dirname "$0")/.."
 source launch/steps.sh
 source launch/environment.sh
 
-processes=2 devices=1 restarts=0 port='' logs=''
+processes=2 devices=1 restarts=0 port='' logs='' verb=(train)
 while [ $# -gt 0 ]; do
     case $1 in
         --processes) need "$@"; processes=$2; shift 2 ;;
         --devices) need "$@"; devices=$2; shift 2 ;;
         --restarts) need "$@"; restarts=$2; shift 2 ;;
+        --study) verb=(study train); shift ;;
         --port) need "$@"; port=$2; shift 2 ;;
         --logs) need "$@"; logs=$2; shift 2 ;;
         --dry-run) DRY_RUN=yes; shift ;;
@@ -37,7 +39,7 @@ whole --processes "$processes" 1
 whole --devices "$devices" 1
 whole --restarts "$restarts" 0
 [ -z "$port" ] || whole --port "$port" 1
-training_arguments "$@"
+if [ "${verb[0]}" = study ]; then worker_arguments "$@"; else training_arguments "$@"; fi
 
 if ! command -v slm >/dev/null; then
     [ -n "$DRY_RUN" ] || make_environment .venv
@@ -53,7 +55,7 @@ free_port() {
 command_of() {
     command=(env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u all_proxy -u ALL_PROXY
         JAX_PLATFORMS=cpu "JAX_NUM_CPU_DEVICES=$devices" "JAX_COORDINATOR_ADDRESS=127.0.0.1:$address_port"
-        "JAX_NUM_PROCESSES=$processes" "JAX_PROCESS_ID=$1" slm train --distributed "${arguments[@]}")
+        "JAX_NUM_PROCESSES=$processes" "JAX_PROCESS_ID=$1" slm "${verb[@]}" --distributed "${arguments[@]}")
 }
 
 pids=''

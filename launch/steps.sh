@@ -34,6 +34,11 @@ tool() {
 # training_arguments ARGUMENT...: what is for `slm train` names a config and a folder that exists on all machines.
 training_arguments() {
     case " $*" in *" --config="*) ;; *) fail "give the arguments of slm train after --, as -- --config=FILE --workdir=DIR" ;; esac
+    worker_arguments "$@"
+}
+
+# worker_arguments ARGUMENT...: what is for `slm study train` names the folder of the study, which has the config.
+worker_arguments() {
     case " $*" in *" --workdir="*) ;; *) fail "give --workdir=DIR after --: a folder that all processes see" ;; esac
 }
 

@@ -3,7 +3,7 @@
 #
 #   install          the environment, with a Python that is new enough
 #   mount BUCKET     a Cloud Storage bucket as the folder bucket
-#   start ARGUMENT.. `slm train --distributed ARGUMENT..`, which outlives the connection
+#   start VERB ..    `slm VERB ..`, as `slm train --distributed --config=FILE`, which outlives the connection
 #   look             prints going, or the exit code of the run that ended, or none
 #   follow           shows what the run prints, until it ends
 #
@@ -47,7 +47,7 @@ case $verb in
         if going; then kill -KILL -- "-$(cat train.pid)"; fi # of a start that failed on another host
         rm -f train.exit
         # shellcheck disable=SC2016 # $@ and $? are the inner shell's
-        setsid nohup bash -c '"$@" >train.log 2>&1; echo $? >train.exit' run .venv/bin/slm train --distributed "$@" \
+        setsid nohup bash -c '"$@" >train.log 2>&1; echo $? >train.exit' run .venv/bin/slm "$@" \
             </dev/null >/dev/null 2>&1 &
         echo $! >train.pid
         ;;

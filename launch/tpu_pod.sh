@@ -15,6 +15,7 @@
 #   --spot            ask for one that may be preempted
 #   --bucket NAME     a Cloud Storage bucket that every host mounts (gcsfuse) as the folder bucket of its checkout
 #   --setup COMMAND   run on every host before training, as to mount another shared folder
+#   --study           all hosts are one worker of a study that is prepared: what follows -- goes to `slm study train`
 #   --restarts N      at most so many, after a failure or preemption (default 10)
 #   --dry-run         print the commands for a slice that is still to be asked for, and run nothing
 #
@@ -25,7 +26,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/steps.sh
 
-name='' zone='' type='' version='' bucket='' setup='' restarts=10
+name='' zone='' type='' version='' bucket='' setup='' restarts=10 verb=(train)
 gcloud_flags=() create_flags=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -37,6 +38,7 @@ while [ $# -gt 0 ]; do
         --spot) create_flags+=(--spot); shift ;;
         --bucket) need "$@"; bucket=$2; shift 2 ;;
         --setup) need "$@"; setup=$2; shift 2 ;;
+        --study) verb=(study train); shift ;;
         --restarts) need "$@"; restarts=$2; shift 2 ;;
         --dry-run) DRY_RUN=yes; shift ;;
         --help) help ;;
@@ -48,7 +50,7 @@ done
 [ -n "$zone" ] || fail "give --zone: where the TPU VM is, as us-east5-a"
 [ -z "$type" ] || [ -n "$version" ] || fail "--type needs --version: the runtime version, as v2-alpha-tpuv6e for v6e"
 whole --restarts "$restarts" 0
-training_arguments "$@"
+if [ "${verb[0]}" = study ]; then worker_arguments "$@"; else training_arguments "$@"; fi
 tool gcloud "see cloud.google.com/sdk/docs/install, and run gcloud auth login"
 gcloud_flags+=("--zone=$zone")
 
@@ -137,7 +139,7 @@ if [ -n "$DRY_RUN" ]; then
     request_slice
     state queued-resources state.state
     prepare_hosts
-    host_does all start "$@"
+    host_does all start "${verb[@]}" --distributed "$@"
     host_does 0 follow
     host_does 0 look
     exit
@@ -148,7 +150,7 @@ for ((attempt = 0; ; attempt++)); do
     if [ "$outcome" != going ]; then
         ensure_slice
         outcome="could not be started"
-        if prepare_hosts && host_does all start "$@"; then outcome=going; fi
+        if prepare_hosts && host_does all start "${verb[@]}" --distributed "$@"; then outcome=going; fi
     fi
     [ "$outcome" != going ] || follow_run
     case $outcome in 0 | 2) exit "$outcome" ;; esac # 2: bad input, which stays bad

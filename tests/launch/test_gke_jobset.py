@@ -91,3 +91,20 @@ def test_a_dry_run_prints_the_whole_file(kubectl):
     assert "@" not in printed.split("\n", 4)[-1]
     assert commands.startswith("kubectl apply --filename=-\n")
     assert yaml.safe_load(printed) == applied(kubectl, *NAMED, *GPU)
+
+
+def test_workers_of_a_study_are_pods_that_restart_alone(kubectl):
+    command = ["--study", "train", "--workers", "5", "--", "--workdir=/shared/study"]
+    assert kubectl.run("gke_jobset.sh", *NAMED, "--gpu", "h100", "--devices", "1", *command).returncode == 0
+    job = job_of(yaml.safe_load(kubectl.calls[0]["stdin"]))
+    assert (job["parallelism"], job["completions"], job["backoffLimit"]) == (5, 5, 3)
+    [container] = job["template"]["spec"]["containers"]
+    assert container["command"] == ["slm", "study", "train", "--workdir=/shared/study"]
+
+
+@pytest.mark.parametrize(("stage", "words"), [("prepare", TRAIN), ("report", ["--workdir=/shared/study"])])
+def test_the_other_stages_of_a_study_are_one_pod(kubectl, stage, words):
+    kubectl.run("gke_jobset.sh", *NAMED, "--gpu", "h100", "--devices", "1", "--study", stage, "--", *words)
+    job = job_of(yaml.safe_load(kubectl.calls[0]["stdin"]))
+    assert job["completions"] == 1
+    assert job["template"]["spec"]["containers"][0]["command"] == ["slm", "study", stage, *words]

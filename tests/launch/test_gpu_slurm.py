@@ -41,6 +41,7 @@ def test_one_process_a_gpu(slurm):
         "--open-mode=append",
         "--signal=TERM@120",
         "--time=12:00:00",
+        "--parsable",
     }
 
 
@@ -73,3 +74,29 @@ def test_several_jobs_wait_for_each_other_and_other_options_are_passed_on(slurm)
     assert {"--dependency=singleton", "--job-name=309M", "--partition=gpu", "--cpus-per-task=8"} <= options(
         slurm.commands[0]
     )
+
+
+STUDY = ["--", "--config=configs/studies/smoke.py", "--workdir=/shared/my study", "--config.seed=1"]
+
+
+def test_a_study_is_prepared_worked_on_by_an_array_and_reported(slurm, tmp_path):
+    (tmp_path / "answers.json").write_text('[["slm_jax-prepare", "11;cluster", 0], ["--array", "12", 0]]')
+    done = slurm.run(slurm.script, "--study", "16", "--gpus", "2", "--jobs", "2", "--time", "4:00:00", *STUDY)
+    assert done.returncode == 0, done.stderr
+    prepare, first, second, report = slurm.commands
+    assert {"--job-name=slm_jax-prepare", "--nodes=1", "--ntasks-per-node=1"} <= options(prepare)
+    assert not [word for word in prepare if word.startswith(("--dependency", "--array"))]
+    workers = {"--array=1-16", "--ntasks-per-node=2", "--gpus-per-node=2", "--kill-on-invalid-dep=yes"}
+    assert workers | {"--dependency=afterok:11", "--time=4:00:00"} <= options(first)
+    assert workers | {"--dependency=afterany:12"} <= options(second)
+    assert {"--job-name=slm_jax-report", "--dependency=afterany:12"} <= options(report)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    for job in (prepare, first, report):
+        environment = os.environ | {"PATH": path}
+        subprocess.run(["sh", "-c", job[-1]], env=environment, stdin=subprocess.DEVNULL, check=True)
+    slm = ["srun", "--kill-on-bad-exit=1", str(tmp_path / ".venv" / "bin" / "slm"), "study"]
+    assert slurm.commands[4:] == [
+        [*slm, "prepare", *STUDY[1:]],
+        [*slm, "train", "--distributed", "--workdir=/shared/my study"],
+        [*slm, "report", "--workdir=/shared/my study"],
+    ]

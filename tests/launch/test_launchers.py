@@ -71,6 +71,26 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(script, arguments, message,
 
 
 @pytest.mark.parametrize(
+    ("script", "study", "command"),
+    [
+        ("local_multiprocess.sh", ["--study"], "slm study train --distributed --workdir=x"),
+        ("tpu_pod.sh", ["--study"], "study train --distributed --workdir=x"),
+        ("gpu_slurm.sh", ["--study", "2"], "study train --distributed --workdir=x"),
+        ("gke_jobset.sh", ["--study", "train"], '"study", "train", "--workdir=x"'),
+    ],
+)
+def test_a_dry_run_of_a_study_prints_the_worker_s_command(script, study, command, tools):
+    config = ["--config=configs/studies/smoke.py"] if script == "gpu_slurm.sh" else []
+    arguments = [*LAUNCHERS[script], *study, "--", *config, "--workdir=x"]
+    dry = tools.run(script, "--dry-run", *arguments)
+    assert dry.returncode == 0, dry.stderr
+    assert command in dry.stdout.replace("\\", "")
+    assert tools.calls == []
+    wrong = tools.run(script, "--dry-run", *LAUNCHERS[script], *study, "--", *config, "folder")
+    assert wrong.returncode == 2 and "give --workdir=DIR after --" in wrong.stderr
+
+
+@pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
         ("local_multiprocess.sh", ["--processes", "0"], "--processes is 0: give at least 1"),
@@ -86,6 +106,18 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(script, arguments, message,
         ("gke_jobset.sh", [*GKE, *GPU, "--topology", "4x8"], "--topology is for --tpu"),
         ("gke_jobset.sh", [*GKE, "--gpu", "nvidia-h100-80gb"], "--devices is ''"),
         ("gke_jobset.sh", [*GKE[:4], *GPU], "give --claim"),
+        ("gpu_slurm.sh", ["--study", "0"], "--study is 0: give at least 1"),
+        (
+            "gke_jobset.sh",
+            [*GKE, *GPU, "--study", "all"],
+            "--study is 'all': choose prepare, train or report",
+        ),
+        ("gke_jobset.sh", [*GKE, *GPU, "--workers", "2"], "--workers is for --study train"),
+        (
+            "gke_jobset.sh",
+            [*GKE, *GPU, "--study", "train", "--hosts", "2"],
+            "a worker of a study has one host",
+        ),
         ("tpu_pod.sh", ["--name", "first"], "give --zone"),
         ("tpu_pod.sh", TPU[:6], "--type needs --version"),
         ("tpu_pod.sh", ["--zone", "z"], "give --name"),

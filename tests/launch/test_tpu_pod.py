@@ -52,8 +52,8 @@ def test_a_slice_that_is_there_is_used(tmp_path):
     start = next(command for command in gcloud.commands if any(" start " in word for word in command))
     assert "--worker=all" in start
     assert (
-        "--command=bash slm_jax/launch/tpu_host.sh start --config=configs/budgets/1e20.py:309M "
-        r"--workdir=bucket/my\ runs/309M" in start
+        "--command=bash slm_jax/launch/tpu_host.sh start train --distributed "
+        r"--config=configs/budgets/1e20.py:309M --workdir=bucket/my\ runs/309M" in start
     )
     follow = next(command for command in gcloud.commands if any(" follow" in word for word in command))
     assert "--worker=0" in follow
@@ -182,10 +182,10 @@ def host(tmp_path):
 @pytest.mark.skipif(not shutil.which("setsid"), reason="the hosts run Linux")
 def test_a_run_outlives_the_command_that_started_it_and_leaves_its_exit_code(host, tmp_path):
     assert host("look") == "none\n"
-    host("start", "--workdir=my runs")
+    host("start", "study", "train", "--distributed", "--workdir=my runs")
     assert host("look") == "going\n"
     (tmp_path / "stop").touch()
-    assert host("follow") == "train --distributed --workdir=my runs\n"
+    assert host("follow") == "study train --distributed --workdir=my runs\n"
     deadline = time.monotonic() + 10
     while host("look") == "going\n" and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -194,12 +194,12 @@ def test_a_run_outlives_the_command_that_started_it_and_leaves_its_exit_code(hos
 
 @pytest.mark.skipif(not shutil.which("setsid"), reason="the hosts run Linux")
 def test_a_new_start_ends_what_an_earlier_one_left(host, tmp_path):
-    host("start", "first")
+    host("start", "train", "first")
     first = int((tmp_path / "train.pid").read_text())
-    host("start", "second")
+    host("start", "train", "second")
     assert host("look") == "going\n"
     assert int((tmp_path / "train.pid").read_text()) != first
     status = pathlib.Path(f"/proc/{first}/stat")
     assert not status.exists() or status.read_text().split()[2] == "Z"
     (tmp_path / "stop").touch()
-    assert host("follow") == "train --distributed second\n"
+    assert host("follow") == "train second\n"
