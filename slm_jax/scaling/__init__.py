@@ -5,8 +5,9 @@ Front door: `read_runs` (a results.csv), `fit` (the laws, as laws.json holds the
 budget is best spent on), `suggest` (the next run that teaches most). Beside them `optimum` (of a plain law by
 hand), `write_contours` (runs on a given law) and `compute_budgets` (runs of equal compute). What others
 published: `published_runs`, `published_table` and `PUBLISHED_TABLES`, `PUBLISHED_SPEECH_LAW`, and
-`beside_paper` (their fit beside the paper's numbers); `merge_tables` puts several into one. Works on tables
-alone and imports no other room.
+`beside_paper` (their fit beside the paper's numbers); `merge_tables` puts several into one. Of claims about
+two groups: `mean_difference` (of runs at equal compute) and `judge` (its verdict). Works on tables alone and
+imports no other room.
 """
 
 import importlib
@@ -17,6 +18,7 @@ from slm_jax.scaling.table import MEASURED, Runs, Task, read_runs
 
 if TYPE_CHECKING:
     from slm_jax.scaling.allocation import allocate
+    from slm_jax.scaling.equal_compute import mean_difference
     from slm_jax.scaling.figures import write_contours, write_figures
     from slm_jax.scaling.formatting import format_estimate, format_size, format_task, places_for_interval
     from slm_jax.scaling.frontier import optimum
@@ -27,11 +29,15 @@ if TYPE_CHECKING:
     from slm_jax.scaling.prediction import predict
     from slm_jax.scaling.published.beside import beside_paper
     from slm_jax.scaling.summary import format_summary
+    from slm_jax.scaling.verdicts import CANNOT_TELL, NOT_SUPPORTED, SUPPORTED, judge
 
 __all__ = [
+    "CANNOT_TELL",
     "MEASURED",
+    "NOT_SUPPORTED",
     "PUBLISHED_SPEECH_LAW",
     "PUBLISHED_TABLES",
+    "SUPPORTED",
     "Runs",
     "Task",
     "allocate",
@@ -42,6 +48,8 @@ __all__ = [
     "format_size",
     "format_summary",
     "format_task",
+    "judge",
+    "mean_difference",
     "merge_tables",
     "optimum",
     "places_for_interval",
@@ -55,6 +63,9 @@ __all__ = [
 ]
 
 _HOMES = {  # loaded when first used: jax, scipy and matplotlib take a second to import
+    "CANNOT_TELL": "verdicts",
+    "NOT_SUPPORTED": "verdicts",
+    "SUPPORTED": "verdicts",
     "allocate": "allocation",
     "beside_paper": "published.beside",
     "compute_budgets": "isoflop",
@@ -63,6 +74,8 @@ _HOMES = {  # loaded when first used: jax, scipy and matplotlib take a second to
     "format_size": "formatting",
     "format_summary": "summary",
     "format_task": "formatting",
+    "judge": "verdicts",
+    "mean_difference": "equal_compute",
     "merge_tables": "merge",
     "optimum": "frontier",
     "places_for_interval": "formatting",

@@ -15,11 +15,12 @@ FLAT = 0.01  # spread of an exponent among equally good fits
 WIDE = 0.5  # width of the interval of a
 
 
-def table_warnings(runs: Runs) -> list[str]:
-    """Warnings about the table itself."""
+def table_warnings(runs: Runs, cells: int) -> list[str]:
+    """Warnings about the table itself; `cells`: how many runs are left when repeats count once."""
     found = oddities(runs)
-    if len(runs) < FEW_RUNS:
-        found.append(f"Only {len(runs)} runs: intervals from so few runs are rough.")
+    if cells < FEW_RUNS:
+        once = " that do not repeat one another" if cells < len(runs) else ""
+        found.append(f"Only {cells} runs{once}: intervals from so few runs are rough.")
     if len(runs) > 2 and np.ptp(runs.params_R) > 0 and np.ptp(runs.tokens_R) > 0:
         together = np.corrcoef(np.log(runs.params_R), np.log(runs.tokens_R))[0, 1]
         if abs(together) > COLLINEAR:

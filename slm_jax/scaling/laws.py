@@ -20,6 +20,7 @@ from slm_jax.scaling.law_fit import LawFit
 from slm_jax.scaling.next_run import TARGETS, best_next_run
 from slm_jax.scaling.power_law import fit_power_law
 from slm_jax.scaling.prediction import accuracies
+from slm_jax.scaling.repeats import average_curves, average_repeats, cells
 from slm_jax.scaling.shared_floor import compare_floors
 from slm_jax.scaling.table import Runs
 from slm_jax.scaling.verdicts import claims
@@ -39,7 +40,9 @@ def fit(
     curves: Curves | None = None,
     chance: dict[str, float] | None = None,
 ) -> dict:
-    """Fits every law a table supports, for each group of runs (modality and tokenizer) on its own.
+    """Fits every law a table supports, for each group of runs (arm, or modality and tokenizer) on its own.
+
+    Runs that repeat each other with another seed are averaged first (scaling/repeats.py).
 
     Args:
       runs: from `read_runs`.
@@ -59,12 +62,12 @@ def fit(
         raise InputError(f"resamples is {resamples}: give 1 or more")
     chance = _checked(chance or {}, runs)
     tables = runs.groups()
-    measured = {name: group.select(group.measured_R) for name, group in tables.items()}
-    groups, fits, growths, samples = {}, {}, {}, {}
+    groups, fits, growths, samples, measured = {}, {}, {}, {}, {}
     for number, (name, group) in enumerate(tables.items()):
         rng = np.random.default_rng([seed, number])
         fitter = _GroupFit(name, group, rng, resamples, _own(curves, group), chance)
         groups[name], samples[name], growths[name] = fitter.group, fitter.samples, fitter.growths
+        measured[name] = fitter.measured
         if "plain" in fitter.fits:
             fits[name] = fitter.fits["plain"]
     rng = np.random.default_rng(seed)
@@ -100,10 +103,12 @@ class _GroupFit:
     """The laws of one group.
 
     `group` is its record, `fits` the loss laws by form, `growths` the growth of accuracy by task, `samples`
-    the resampled laws. Loss laws are fitted to the `measured` runs alone.
+    the resampled laws. Loss laws are fitted to the `measured` runs alone. `runs` and `measured` have repeats
+    averaged.
     """
 
     def __init__(self, name: str, runs: Runs, rng, resamples: int, curves: Curves, chance: dict[str, float]):
+        self.table, runs = runs, average_repeats(runs)
         self.runs, self.rng, self.resamples = runs, rng, resamples
         self.measured = runs.select(runs.measured_R)
         self.fits: dict[str, LawFit] = {}
@@ -123,7 +128,7 @@ class _GroupFit:
             self.group["absent"] |= dict.fromkeys(
                 ("loss_law", "compute_law", "compute_floor", "isoflop"), reason
             )
-        self._fit_curves(curves)
+        self._fit_curves(average_curves(curves, self.table))
         for task in runs.tasks:
             self._fit_task(task, chance.get(task, CHANCE))
         self.group["next_decade"] = self._next_decade(name)
@@ -131,13 +136,16 @@ class _GroupFit:
 
     def _empty(self) -> dict:
         runs = self.runs
+        on_it_C = np.flatnonzero(runs.measured_R)[self.front_R]
+        on_it_R = self.table.measured_R & np.isin(cells(self.table), on_it_C)
         unique_R = runs.unique_tokens_R[np.isfinite(runs.unique_tokens_R)]
         return {
-            "runs": len(runs),
+            "runs": len(self.table),
+            "repeats": len(self.table) - len(runs),
             "sizes": sorted({float(size) for size in runs.params_R}),
             "flops": {"least": float(runs.flops_R.min()), "most": self.most},
             "unique_tokens": float(unique_R.max()) if len(unique_R) else None,
-            "frontier_runs": list(self.measured.select(self.front_R).model),
+            "frontier_runs": list(self.table.select(on_it_R).model),
             "loss_law": None,
             "other_forms": {},
             "frontier": None,
@@ -150,7 +158,7 @@ class _GroupFit:
             "envelope": None,
             "tasks": {},
             "absent": {},
-            "warnings": table_warnings(runs),
+            "warnings": table_warnings(self.table, len(runs)),
         }
 
     def _fit_form(self, form: Form, columns, rows=slice(None)) -> LawFit:

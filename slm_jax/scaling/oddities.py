@@ -61,11 +61,12 @@ def _repeats(runs: Runs) -> list[str]:
     """Runs of equal size and tokens: under one name two results, or under two names one result."""
     found = []
     recipes = list(zip(runs.params_R, runs.tokens_R, strict=True))
-    by_name = _shared(list(zip(runs.model, recipes, strict=True)))
+    seed_R = runs.seed or ("",) * len(runs)
+    by_name = _shared(list(zip(runs.model, recipes, seed_R, strict=True)))
     if by_name.any():
         found.append(
             f"{_names(runs, by_name)} stands in the table more than once with the same params and tokens: "
-            "right for repetitions with other seeds, wrong for a run listed twice."
+            "right for repetitions whose seeds a column `seed` tells, wrong for a run listed twice."
         )
     by_loss = _shared(list(zip(runs.loss_R, recipes, strict=True))) & np.isfinite(runs.loss_R) & ~by_name
     if by_loss.any():

@@ -50,7 +50,7 @@ def format_summary(laws: dict) -> str:
 def _group(name: str, group: dict) -> list[str]:
     flops = group["flops"]
     lines = [
-        f"== {name}: {group['runs']} runs, {len(group['sizes'])} sizes, "
+        f"== {name}: {group['runs']} runs{_repeats(group['repeats'])}, {len(group['sizes'])} sizes, "
         f"{flops['least']:.2g} to {flops['most']:.2g} FLOPs"
     ]
     law, frontier = group["loss_law"], group["frontier"]
@@ -86,6 +86,10 @@ def _group(name: str, group: dict) -> list[str]:
         lines.append("Beware")
         lines += [f"  - {warning}" for warning in group["warnings"]]
     return lines
+
+
+def _repeats(count: int) -> str:
+    return f" ({count} of them repeat others with another seed)" if count else ""
 
 
 def _next_decade(decade: dict) -> list[str]:

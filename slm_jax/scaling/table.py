@@ -14,11 +14,11 @@ from slm_jax.scaling.csv_table import read_rows
 from slm_jax.scaling.units import check_units
 
 GROUPING = ("modality", "tokenizer", "corpus")
-TEXT_COLUMNS = ("model", *GROUPING, "run", "loss_source")
+TEXT_COLUMNS = ("model", "arm", *GROUPING, "run", "seed", "loss_source")
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0  # training compute C = 6 N D
 REQUIRED_COLUMNS = ("params", "tokens")
 OPTIONAL_COLUMNS = ("loss", "unique_tokens", "flops")
-NEVER_A_TASK = ("seed", "epochs", "learning_rate", "lr", "dropout", "weight_decay")
+NEVER_A_TASK = ("loss_per_second", "epochs", "learning_rate", "lr", "dropout", "weight_decay")
 MEASURED = ("", "measured")
 
 
@@ -51,6 +51,8 @@ class Runs:
     run: tuple[str, ...] = ()  # which training run a row belongs to; empty when each row is a run of its own
     corpus: tuple[str, ...] = ()  # what the runs were trained on; empty when the table does not say
     loss_source: tuple[str, ...] = ()  # where each loss comes from; empty when all were measured
+    arm: tuple[str, ...] = ()  # of a study; empty when the table does not say
+    seed: tuple[str, ...] = ()  # runs that differ in nothing else repeat each other; empty as above
     notes: tuple[str, ...] = ()  # what the reader of the table left out or found odd
 
     def __len__(self) -> int:
@@ -82,11 +84,14 @@ class Runs:
         return dataclasses.replace(self, **kept, tasks=tasks)
 
     def groups(self) -> dict[str, "Runs"]:
-        """The runs by modality, tokenizer and corpus: losses over different vocabularies do not compare.
+        """The runs by arm, or by modality where they have none, by tokenizer and by corpus.
 
-        A group is named by its modality, and by its tokenizer and corpus too where those tell groups apart.
+        Losses over different vocabularies do not compare. A group is named by its arm or modality, and by its
+        tokenizer and corpus too where those tell groups apart.
         """
-        kinds_R = list(zip(self.modality, self.tokenizer, self.corpus or self.modality, strict=True))
+        arms_R = self.arm or ("",) * len(self)
+        heads_R = [arm or modality for arm, modality in zip(arms_R, self.modality, strict=True)]
+        kinds_R = list(zip(heads_R, self.tokenizer, self.corpus or heads_R, strict=True))
         kinds = list(dict.fromkeys(kinds_R))
         groups = {}
         for kind in kinds:
@@ -105,10 +110,11 @@ def read_runs(path: str | os.PathLike) -> Runs:
 
     Columns: `params` and `tokens` are required; `loss` (nats per token) is too where no column holds
     accuracies, and its cells may be empty where there are some; `loss_source` says of losses that were not
-    measured where they come from. `model`, `modality`, `tokenizer`, `corpus`, `run` (rows of one training
-    run), `unique_tokens` and `flops` (6 N D where absent or empty) are optional. Any other column whose
-    values all lie in [0, 1] is the accuracy of a task (empty: not evaluated), and TASK_low, TASK_high beside
-    it are its interval. Further columns are ignored; those that look like accuracies in percent leave a note.
+    measured where they come from. `model`, `arm`, `modality`, `tokenizer`, `corpus`, `run` (rows of one
+    training run), `seed`, `unique_tokens` and `flops` (6 N D where absent or empty) are optional. Any other
+    column whose values all lie in [0, 1] is the accuracy of a task (empty: not evaluated), and TASK_low,
+    TASK_high beside it are its interval. Further columns are ignored; those that look like accuracies in
+    percent leave a note.
 
     Raises:
       InputError: naming file, row, column and fix of what is missing, not a number, not positive, not finite,
@@ -156,6 +162,8 @@ def read_runs(path: str | os.PathLike) -> Runs:
         else (),
         corpus=text["corpus"] if "corpus" in columns else (),
         loss_source=text["loss_source"] if "loss_source" in columns else (),
+        arm=text["arm"] if "arm" in columns else (),
+        seed=text["seed"] if "seed" in columns else (),
         notes=notes,
     )
 

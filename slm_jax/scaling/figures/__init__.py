@@ -16,6 +16,7 @@ from slm_jax.scaling.figures.loss import draw_isoflop, draw_loss_compute
 from slm_jax.scaling.figures.style import FORMATS, SETTINGS, SizeColours, write_figure
 from slm_jax.scaling.forms import PLAIN
 from slm_jax.scaling.frontier import allocation_exponents, optimum
+from slm_jax.scaling.repeats import average_curves, average_repeats
 from slm_jax.scaling.table import Runs
 
 LIST = "figures.json"
@@ -51,14 +52,14 @@ def write_figures(
         for name, members in groups.items():
             group = laws["groups"][name]
             end = f"_{name}" if len(groups) > 1 else ""
-            own = {model: curve for model, curve in (curves or {}).items() if model in members.model}
+            own = average_curves(curves or {}, members)
             measured = members.select(members.measured_R)
             if len(measured):
                 write(f"loss_compute{end}", draw_loss_compute(measured, group, colours, own))
             if group["isoflop"]:
                 write(f"isoflop{end}", draw_isoflop(measured, group, colours))
             if group["loss_law"]:
-                write(f"loss_law{end}", _contours(measured, group))
+                write(f"loss_law{end}", _contours(average_repeats(measured), group))
             for task, found in group["tasks"].items():
                 if found and found["correlation"]:
                     write(f"loss_accuracy_{task}{end}", draw_loss_accuracy(members, group, task, colours))

@@ -16,9 +16,10 @@ from slm_jax.scaling.figures.style import (
 )
 from slm_jax.scaling.formatting import format_estimate, format_task
 from slm_jax.scaling.growth import frontier_runs
+from slm_jax.scaling.repeats import average_repeats
 from slm_jax.scaling.table import Runs
 
-GROUP_COLOURS = LINE_COLOURS[1:] + LINE_COLOURS[:1]
+GROUP_COLOURS = (*LINE_COLOURS[1:], LINE_COLOURS[0], "#CC79A7", "#E69F00", "#56B4E9")
 CONTINUED = (0, (1, 1.5))
 FARTHEST = 30.0  # powers of ten of FLOPs: beyond, a crossing is only told
 
@@ -29,6 +30,7 @@ def draw_groups(groups: dict[str, Runs], laws: dict, task: str) -> Figure:
     Solid points lie on the frontier of their group. Dotted: the slower group's power law, continued as if it
     did not saturate, to the best accuracy of the faster.
     """
+    groups = {name: average_repeats(runs) for name, runs in groups.items()}
     fitted = {name: laws["groups"][name]["tasks"].get(task) for name in groups}
     fitted = {name: found["compute"] for name, found in fitted.items() if found and found["compute"]}
     rows = [row for row in laws["comparisons"] if row["task"] == task]

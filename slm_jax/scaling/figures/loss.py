@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from slm_jax.scaling.envelope import Curves, envelope
+from slm_jax.scaling.figures.seeds import draw_seeds
 from slm_jax.scaling.figures.style import (
     LINE_COLOURS,
     SizeColours,
@@ -20,6 +21,7 @@ from slm_jax.scaling.figures.style import (
 from slm_jax.scaling.formatting import format_estimate
 from slm_jax.scaling.frontier import on_frontier
 from slm_jax.scaling.isoflop import shared_budgets
+from slm_jax.scaling.repeats import average_repeats
 from slm_jax.scaling.table import Runs
 
 COMPUTE = "Training compute (FLOPs)"
@@ -53,6 +55,8 @@ def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Cur
     if lowest:
         axes.plot(lowest["flops_P"], lowest["loss_P"], color=GREY, linewidth=3, alpha=0.5)
         handles.append(Line2D([], [], color=GREY, linewidth=3, alpha=0.5, label="its envelope"))
+    handles += draw_seeds(axes, runs, lambda runs: runs.flops_R, lambda runs: runs.loss_R, colours)
+    runs = average_repeats(runs)
     for flops, loss, size in zip(runs.flops_R, runs.loss_R, runs.params_R, strict=True):
         axes.plot(flops, loss, "o", color=colours(size), zorder=3)
     front_R = on_frontier(runs.flops_R, runs.loss_R)
@@ -95,6 +99,8 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
     if exponent:
         title += f":  $N_{{opt}} \\propto C^a$, a = {format_estimate(exponent)}"
     figure, axes = new_figure(title)
+    seeds = draw_seeds(axes, runs, lambda runs: runs.params_R, lambda runs: runs.loss_R, colours)
+    runs = average_repeats(runs)
     budgets, ends = group["isoflop"]["budgets"], []
     labelled = spread(len(budgets), MOST_LABELLED_BUDGETS)
     rows_of = shared_budgets(runs.params_R, runs.flops_R)
@@ -114,7 +120,7 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
             )
     log_axis(axes, "x", "Parameters", "size")
     log_axis(axes, "y", HELD_OUT_LOSS)
-    handles = colours.legend_handles(runs.params_R)
+    handles = colours.legend_handles(runs.params_R) + seeds
     if any(budget["inside"] for budget in budgets):
         handles.append(Line2D([], [], linestyle="", marker="D", color=LINE_COLOURS[1], label="minimum"))
     legend(figure, handles)
