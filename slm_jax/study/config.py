@@ -7,6 +7,7 @@ import ml_collections
 
 from slm_jax.errors import InputError
 from slm_jax.model import SIZES
+from slm_jax.study.folder import LOSS
 from slm_jax.study.kinds import CLASSES, complete, make
 from slm_jax.training import (
     DataConfig,
@@ -17,6 +18,15 @@ from slm_jax.training import (
     defaults_of,
     parse_dataclass,
 )
+
+LOSS_PER_SECOND, GROWTH = "loss_per_second", "growth of "  # measures of claims beside LOSS and tasks
+
+
+# Files of a run beside those of its tasks, and columns of results.csv.
+RESERVED = {
+    *("summary", "config", "times", "model", "arm", "modality", "tokenizer", "corpus", "seed", "params"),
+    *("tokens", "unique_tokens", "flops", "loss", "loss_per_second"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +79,12 @@ class ArmConfig:
 class ClaimConfig:
     """A claim about two arms at equal compute: that the first is better than the second on a measure.
 
-    `measure` is a task, whose accuracy is to be higher; "loss", "loss_per_second" or "growth of TASK" (the
-    exponent of accuracy in compute), as study/claims.py has them.
+    Attributes:
+      says: the claim in words.
+      arms: the better and the other.
+      measure: a task of both, whose accuracy is to be higher; "growth of TASK", the exponent of that accuracy
+        in compute; "loss_per_second" on the held-out part of the corpus, which both have to share; or "loss"
+        per token, for two arms that have their tokens in common too.
     """
 
     says: str = ""
@@ -128,17 +142,16 @@ class StudyConfig:
         for name in (*self.corpora, *self.tasks, *self.tokens, *self.arms):
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise InputError(f"config: {name!r} is to name files; use letters, digits, - and _")
+        for name in self.tasks.keys() & RESERVED:
+            raise InputError(
+                f"config.tasks: {name!r} means something else in a run's folder or in results.csv"
+            )
         for name in self.tasks.keys() & self.corpora.keys():
             raise InputError(f"config: {name!r} names a corpus and a task; give them names of their own")
         if self.fit_on:
             _check_named("config.fit_on", self.fit_on, self.corpora)
         for name, claim in self.claims.items():
-            if len(claim.arms) != 2:
-                raise InputError(
-                    f"config.claims.{name}.arms is {claim.arms}: name the better arm and the other"
-                )
-            for arm in claim.arms:
-                _check_named(f"config.claims.{name}.arms", arm, self.arms)
+            self._check_claim(f"config.claims.{name}", claim)
         if self.grid.branches and self.optimizer.schedule != "wsd":
             raise InputError(
                 "config.grid.branches needs config.optimizer.schedule='wsd', whose rate is the same until "
@@ -170,6 +183,27 @@ class StudyConfig:
         if not all(0 < budget < math.inf for budget in grid.budgets):
             raise InputError(f"config.grid.budgets is {grid.budgets}: give positive numbers of FLOPs")
         parse_dataclass(ModelConfig, SIZES["30k"] | arm.model, f"{path}.model")
+
+    def _check_claim(self, path: str, claim: ClaimConfig) -> None:
+        if len(set(claim.arms)) != 2 or len(claim.arms) != 2:
+            raise InputError(f"{path}.arms is {claim.arms}: name the better arm and the other")
+        for arm in claim.arms:
+            _check_named(f"{path}.arms", arm, self.arms)
+        measures = self._measures(*claim.arms)
+        if claim.measure not in measures:
+            raise InputError(
+                f"{path}.measure is {claim.measure!r}: what {' and '.join(claim.arms)} can be compared on is "
+                f"{', '.join(measures) or 'nothing'}"
+            )
+
+    def _measures(self, better: str, other: str) -> list[str]:
+        """What two arms can be compared on: losses only on the same data, and per token only in the same."""
+        tasks = [task for task in self.tasks_of(better) if task in self.tasks_of(other)]
+        measures = [*tasks, *(f"{GROWTH}{task}" for task in tasks)]
+        one, two = self.arms[better], self.arms[other]
+        if one.corpus == two.corpus:
+            measures += [LOSS_PER_SECOND, *([LOSS] if one.tokens == two.tokens else [])]
+        return measures
 
     def corpus(self, name: str):
         return make("corpora", self.corpora[name], f"config.corpora.{name}")

@@ -16,6 +16,7 @@ from slm_jax.cores import keep_freed_memory
 from slm_jax.errors import InputError
 from slm_jax.files import is_empty, read_json, write_json
 from slm_jax.model import make_mesh, share_cpu_among_devices
+from slm_jax.study.claims import write_claims
 from slm_jax.study.config import StudyConfig, parse_study
 from slm_jax.study.folder import LAWS, PLAN, RESULTS, StudyFolder
 from slm_jax.study.grid import PlannedRun, plan_grid
@@ -126,7 +127,8 @@ class Study:
         table = scaling.read_runs(self.folder.path / RESULTS)
         laws = scaling.fit(table, seed=self.config.seed, resamples=self.config.resamples, curves=curves)
         write_json(self.folder.path / LAWS, laws)
-        scaling.write_figures(table, laws, self.folder.path / "figures", curves=curves)
+        claims = write_claims(self.folder, self.config, done, laws)
+        scaling.write_figures(table, laws, self.folder.path / "figures", curves=curves, claims=claims)
         print(scaling.format_summary(laws), flush=True)
 
     def _check(self) -> None:

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -11,6 +12,7 @@ from slm_jax.files import read_json, write_json
 from slm_jax.scaling.envelope import Curves
 from slm_jax.scaling.figures.accuracy import draw_accuracy_compute, draw_loss_accuracy
 from slm_jax.scaling.figures.contours import draw_contours
+from slm_jax.scaling.figures.equal_compute import draw_equal_compute
 from slm_jax.scaling.figures.groups import draw_groups
 from slm_jax.scaling.figures.loss import draw_isoflop, draw_loss_compute
 from slm_jax.scaling.figures.style import FORMATS, SETTINGS, SizeColours, write_figure
@@ -23,7 +25,11 @@ LIST = "figures.json"
 
 
 def write_figures(
-    runs: Runs, laws: dict, out_dir: str | os.PathLike, curves: Curves | None = None
+    runs: Runs,
+    laws: dict,
+    out_dir: str | os.PathLike,
+    curves: Curves | None = None,
+    claims: Sequence[dict] = (),
 ) -> dict[str, pathlib.Path]:
     """Draws every figure the laws support and writes NAME.pdf, NAME.svg and NAME.png (200 dpi).
 
@@ -33,11 +39,13 @@ def write_figures(
       runs, laws: the table and what `fit` made of it.
       out_dir: created if need be.
       curves: optional training curves, model name -> (flops_S, loss_S, params).
+      claims: about two groups at equal compute, each with its name and what `draw_equal_compute` needs.
 
     Returns:
       name -> path of the PNG, in reading order: loss_compute, isoflop, loss_law, then for each task
       loss_accuracy_TASK and accuracy_compute_TASK. With several groups each has the name of its group at the
-      end, and groups_TASK shows those that share a task side by side.
+      end, and groups_TASK shows those that share a task side by side. Last equal_compute_NAME, for each claim
+      that has matched runs.
     """
     folder = pathlib.Path(out_dir)
     colours = SizeColours(runs.params_R)
@@ -68,6 +76,9 @@ def write_figures(
                     write(f"accuracy_compute_{task}{end}", figure)
         for task in dict.fromkeys(row["task"] for row in laws["comparisons"]):
             write(f"groups_{task}", draw_groups(groups, laws, task))
+        for claim in claims:
+            if claim["cells"]:
+                write(f"equal_compute_{claim['name']}", draw_equal_compute(claim))
     _remove_stale(folder, set(written))
     write_json(folder / LIST, list(written))
     return written
