@@ -9,6 +9,7 @@ from slm_jax.data.loading.windows import Windows
 from slm_jax.data.pairs_dataset import Candidate, PairsDataset
 from slm_jax.data.pieces import decode_pieces, encode_pieces, fit_pieces
 from slm_jax.data.shards import check_absent, write_dataset
+from slm_jax.data.sole_run import sole_run
 from slm_jax.data.unit_dataset import UnitDataset
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "granularity",
     "import_units",
     "open_dataset",
+    "sole_run",
     "sources",
     "write_dataset",
     "write_granularity",

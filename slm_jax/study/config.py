@@ -144,7 +144,7 @@ class StudyConfig:
                 raise InputError(f"config: {name!r} is to name files; use letters, digits, - and _")
         for name in self.tasks.keys() & RESERVED:
             raise InputError(
-                f"config.tasks: {name!r} means something else in a run's folder or in results.csv"
+                f"config.tasks: {name!r} is taken; give the task another name"
             )
         for name in self.tasks.keys() & self.corpora.keys():
             raise InputError(f"config: {name!r} names a corpus and a task; give them names of their own")
@@ -182,6 +182,10 @@ class StudyConfig:
                 raise InputError(f"config.grid.{field} is {values}: name at least one, and none twice")
         if not all(0 < budget < math.inf for budget in grid.budgets):
             raise InputError(f"config.grid.budgets is {grid.budgets}: give positive numbers of FLOPs")
+        if len({f"{budget:g}" for budget in grid.budgets}) != len(grid.budgets):
+            raise InputError(f"config.grid.budgets is {grid.budgets}: runs of two would have the same name")
+        if min(grid.seeds) < 0:
+            raise InputError(f"config.grid.seeds is {grid.seeds}: give whole numbers from 0")
         parse_dataclass(ModelConfig, SIZES["30k"] | arm.model, f"{path}.model")
 
     def _check_claim(self, path: str, claim: ClaimConfig) -> None:

@@ -7,6 +7,7 @@ from slm_jax.errors import InputError
 from slm_jax.files import read_json
 
 PLAN, RESULTS, LAWS, CLAIMS = "plan.json", "results.csv", "laws.json", "claims.json"
+SUMMARY = "summary.json"  # of a run that is trained
 LOSS = "loss"  # the held-out loss beside the tasks of a run
 
 
@@ -35,6 +36,10 @@ class StudyFolder:
     def score(self, run: str, task: str) -> pathlib.Path:
         """Accuracy on a task as `slm evaluate` writes it, or the held-out loss (LOSS)."""
         return self.run(run) / f"{task}.json"
+
+    def times(self, run: str) -> pathlib.Path:
+        """How long the run took, from when its last worker took it."""
+        return self.run(run) / "times.json"
 
     def failure(self, run: str) -> pathlib.Path:
         """Why a run failed, if it did."""

@@ -5,31 +5,43 @@ workers, on all machines that share the folder, may work on one study: each take
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import pathlib
+import socket
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from typing import IO
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from slm_jax.errors import Preempted
+from slm_jax.errors import InputError, Preempted, WorkError
 from slm_jax.files import write_json
-from slm_jax.study.folder import LOSS, StudyFolder
+from slm_jax.study.folder import LOSS, SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
 
 POLL_SECONDS = 1.0
 # A token costs this much beside its matrix products (attention, softmax, norms), measured on CPU.
 PARAMS_WORTH_OF_OVERHEAD = 80_000
-NONE_LEFT = -1
+NONE_LEFT, WAIT = -1, -2  # instead of the index of a run
+LOOKS = 2  # who only looks whether a run is held holds it for a moment
+LONGEST_REASON = 1500  # characters
 
 
 def work_of(run: PlannedRun) -> float:
     """What a run's time is about proportional to, over sizes a thousandfold apart."""
     share = 1 - run.shared_steps / run.steps
     return run.tokens * share * (run.params + PARAMS_WORTH_OF_OVERHEAD)
+
+
+def worker_name(process: int | None = None) -> str:
+    """Of a process of this machine (None: of this one), among those of all machines."""
+    return f"{process or os.getpid()} on {socket.gethostname()}"
 
 
 class Jobs:
@@ -47,38 +59,44 @@ class Jobs:
         return self.is_trained(run) and all(self.folder.score(run.name, name).exists() for name in names)
 
     def is_trained(self, run: PlannedRun) -> bool:
-        return (self.folder.run(run.name) / "summary.json").exists()
+        return (self.folder.run(run.name) / SUMMARY).exists()
 
     def is_failed(self, run: PlannedRun) -> bool:
         return self.folder.failure(run.name).exists()
 
     def is_held(self, run: PlannedRun) -> bool:
         """Whether a worker is at it."""
-        with _hold(self.folder, run) as holds:
-            return not holds
+        with _lock(self.folder, run) as file:
+            return file is None
 
-    def held_by(self, process: int) -> PlannedRun | None:
-        """The run that a process of this machine, which may have ended, took last."""
+    def left(self) -> list[PlannedRun]:
+        """Neither done nor failed."""
+        return [run for run in self.runs if not self.is_done(run) and not self.is_failed(run)]
+
+    def free(self) -> list[PlannedRun]:
+        """Those left that no worker holds."""
+        return [run for run in self.left() if not self.is_held(run)]
+
+    def held_by(self, worker: str) -> PlannedRun | None:
+        """The run that a worker (`worker_name`) had when it died."""
         for run in self.runs:
-            lock = _lock(self.folder, run)
-            if lock.exists() and lock.read_text() == str(process) and not self.is_done(run):
+            path = _lock_path(self.folder, run)
+            if path.exists() and path.read_text() == worker:
                 return run
         return None
 
     def fail(self, run: PlannedRun, reason: str) -> None:
-        write_json(self.folder.failure(run.name), {"name": run.name, "reason": reason})
-
-    def forget_failures(self) -> None:
-        """So that what failed is tried again."""
-        for run in self.runs:
-            self.folder.failure(run.name).unlink(missing_ok=True)
+        write_json(self.folder.failure(run.name), {"name": run.name, "reason": reason[:LONGEST_REASON]})
 
     def work(self, make: Callable[[PlannedRun], None], report: Callable[[PlannedRun], None]) -> None:
         """Takes one run after another, the longest first, until all are done, failed or held by others.
 
         `make` trains and scores a run; what it raises is recorded as the run's failure, and the next is
-        taken. Of several processes (jax.distributed) the first takes runs for all.
+        taken. Of several processes (jax.distributed) the first takes runs for all. Raises InputError where
+        the file system has no locks, and OSError when the disk is full.
         """
+        if jax.process_index() == 0:
+            self._forget_namesake()
         while True:
             with self._taken() as run:
                 if run is None:
@@ -88,49 +106,76 @@ class Jobs:
                 except Preempted:
                     raise
                 except Exception as error:
+                    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                        raise
+                    if not isinstance(error, InputError | WorkError):
+                        traceback.print_exc(file=sys.stderr)
                     if jax.process_index() == 0:
                         self.fail(run, f"{type(error).__name__}: {' '.join(str(error).split())}")
                 if jax.process_index() == 0:
                     report(run)
 
+    def _forget_namesake(self) -> None:
+        """An earlier process with this one's number may have died with a run."""
+        while (run := self.held_by(worker_name())) is not None:
+            _lock_path(self.folder, run).write_text("")
+
     @contextlib.contextmanager
     def _taken(self) -> Iterator[PlannedRun | None]:
+        """A run that is held for the block; None when there is none to take."""
         with contextlib.ExitStack() as held:
-            index = self._take(held) if jax.process_index() == 0 else NONE_LEFT
-            index = int(multihost_utils.broadcast_one_to_all(np.int32(index)))
+            # Asked again and again, the other processes are never long in one collective operation.
+            while (index := self._agreed(held)) == WAIT:
+                time.sleep(POLL_SECONDS)
             yield None if index == NONE_LEFT else self.runs[index]
 
+    def _agreed(self, held: contextlib.ExitStack) -> int:
+        index = self._take(held) if jax.process_index() == 0 else NONE_LEFT
+        return int(multihost_utils.broadcast_one_to_all(np.int32(index)))
+
     def _take(self, held: contextlib.ExitStack) -> int:
-        """Holds a run in `held`; waits while a run's trunk is another worker's. Returns the run's index."""
-        while True:
-            unfinished = [run for run in self.runs if not self.is_done(run) and not self.is_failed(run)]
-            waiting = [run for run in unfinished if any(run.trunk == other.name for other in unfinished)]
-            for run in sorted(unfinished, key=work_of, reverse=True):
-                if run in waiting:
-                    continue
-                with contextlib.ExitStack() as attempt:
-                    if attempt.enter_context(_hold(self.folder, run)) and not self.is_done(run):
-                        _lock(self.folder, run).write_text(str(os.getpid()))
-                        held.push(attempt.pop_all())
-                        return self.runs.index(run)
-            if not waiting:
-                return NONE_LEFT
-            time.sleep(POLL_SECONDS)
+        """Holds a run in `held` and returns its index; WAIT while a trunk is another worker's."""
+        untrained = {run.name for run in self.left() if not self.is_trained(run)}
+        for look in range(LOOKS):
+            left = sorted(self.left(), key=work_of, reverse=True)
+            for run in left:
+                if run.trunk not in untrained and self._hold(run, held):
+                    return self.runs.index(run)
+            if left and look + 1 < LOOKS:
+                time.sleep(POLL_SECONDS)
+        return WAIT if any(run.trunk in untrained for run in left) else NONE_LEFT
+
+    def _hold(self, run: PlannedRun, held: contextlib.ExitStack) -> bool:
+        with contextlib.ExitStack() as attempt:
+            file = attempt.enter_context(_lock(self.folder, run))
+            if file is None or self.is_done(run) or self.is_failed(run):
+                return False
+            file.truncate(0)
+            file.write(worker_name())
+            file.flush()
+            attempt.callback(file.truncate, 0)
+            held.push(attempt.pop_all())
+        return True
 
 
 @contextlib.contextmanager
-def _hold(folder: StudyFolder, run: PlannedRun) -> Iterator[bool]:
-    """Whether this process now holds the run, until the block ends."""
-    path = _lock(folder, run)
+def _lock(folder: StudyFolder, run: PlannedRun) -> Iterator[IO[str] | None]:
+    """The file by which this process holds the run until the block ends; None where another holds it."""
+    path = _lock_path(folder, run)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
+            yield None
+            return
+        except OSError as error:
+            raise InputError(
+                f"{path}: the file system has no locks ({error.strerror}), by which workers share runs; put "
+                "the study on one that has (docs/launching.md)"
+            ) from None
+        yield file
 
 
-def _lock(folder: StudyFolder, run: PlannedRun) -> pathlib.Path:
+def _lock_path(folder: StudyFolder, run: PlannedRun) -> pathlib.Path:
     return folder.path / "locks" / run.name

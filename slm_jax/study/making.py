@@ -1,11 +1,17 @@
 """One run of a study: trained as the plan says, and scored on every task of its arm."""
 
 import dataclasses
+import time
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
 
 from slm_jax.evaluation import evaluate, evaluate_loss, open_run, write_result
+from slm_jax.files import read_json, write_json
 from slm_jax.model import make_mesh
 from slm_jax.study.config import StudyConfig
-from slm_jax.study.folder import LOSS, StudyFolder
+from slm_jax.study.folder import LOSS, SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.training import TrainConfig, saved_steps, train
 
@@ -17,8 +23,18 @@ class RunMaker:
         self.config, self.folder, self.runs = config, folder, runs
 
     def make(self, run: PlannedRun) -> None:
+        started = time.monotonic()
         self.train(run)
         self.score(run)
+        if jax.process_index() == 0:
+            write_json(self.folder.times(run.name), {"seconds": round(time.monotonic() - started, 1)})
+
+    def as_made(self) -> list[PlannedRun]:
+        """The runs, of which those that were trained without the trunk they are planned with have none.
+
+        Raises InputError for a run that was trained with other settings.
+        """
+        return [self._as_made(run) for run in self.runs]
 
     def train(self, run: PlannedRun) -> None:
         """Also of a run that is trained: then it is only checked that it was with these settings."""
@@ -26,11 +42,11 @@ class RunMaker:
 
     def score(self, run: PlannedRun) -> None:
         tokens = self.config.arms[run.arm].tokens
-        missing = [
-            task
-            for task in (LOSS, *self.config.tasks_of(run.arm))
-            if not self.folder.score(run.name, task).exists()
-        ]
+        tasks = (LOSS, *self.config.tasks_of(run.arm))
+        missing_T = np.array([not self.folder.score(run.name, task).exists() for task in tasks])
+        # What the first process finds: the others may see the same folder a little later.
+        missing_T = multihost_utils.broadcast_one_to_all(missing_T)
+        missing = [task for task, is_missing in zip(tasks, missing_T, strict=True) if is_missing]
         if not missing:
             return
         opened = open_run(self.folder.run(run.name), make_mesh(dataclasses.asdict(self.config.mesh)))
@@ -41,6 +57,14 @@ class RunMaker:
             else:
                 result = evaluate(opened, self.folder.dataset(tokens, task), task=task, items=True)
             write_result(result, self.folder.score(run.name, task))
+
+    def _as_made(self, run: PlannedRun) -> PlannedRun:
+        if (self.folder.run(run.name) / SUMMARY).exists():
+            self.train(run)
+            has_trunk = "trunk" in read_json(self.folder.run(run.name) / SUMMARY)
+        else:
+            has_trunk = bool(self._trunk(run)) or not (self.folder.run(run.trunk) / SUMMARY).exists()
+        return run if has_trunk else dataclasses.replace(run, trunk="", shared_steps=0)
 
     def _config(self, run: PlannedRun) -> TrainConfig:
         config = self.config.run(
@@ -56,6 +80,6 @@ class RunMaker:
 
     def _trunk(self, run: PlannedRun) -> str:
         """The folder of the trunk; none where it failed, or was trained before this branch was planned."""
-        if not run.trunk or run.shared_steps not in saved_steps(self.folder.run(run.trunk)):
-            return ""
-        return str(self.folder.run(run.trunk))
+        trunk = self.folder.run(run.trunk)
+        is_there = bool(run.trunk) and run.shared_steps in saved_steps(trunk)
+        return str(trunk) if multihost_utils.broadcast_one_to_all(np.bool_(is_there)) else ""

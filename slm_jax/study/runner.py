@@ -3,9 +3,10 @@
 import contextlib
 import dataclasses
 import functools
-import json
+import math
 import os
 import pathlib
+import shutil
 import time
 from collections.abc import Iterator
 
@@ -14,25 +15,25 @@ import jax
 from slm_jax import scaling
 from slm_jax.cores import keep_freed_memory
 from slm_jax.errors import InputError
-from slm_jax.files import is_empty, read_json, write_json
+from slm_jax.files import read_json, write_json
 from slm_jax.model import make_mesh, share_cpu_among_devices
+from slm_jax.study.claim import claimed
 from slm_jax.study.claims import write_claims
 from slm_jax.study.config import StudyConfig, parse_study
+from slm_jax.study.examples import write_examples
 from slm_jax.study.folder import LAWS, PLAN, RESULTS, StudyFolder
 from slm_jax.study.grid import PlannedRun, plan_grid
 from slm_jax.study.jobs import Jobs
+from slm_jax.study.machine import apart, workers_for
 from slm_jax.study.making import RunMaker
 from slm_jax.study.preparation import Preparation
-from slm_jax.study.provenance import provenance
 from slm_jax.study.report import write_report
 from slm_jax.study.results import read_curves, write_results
 from slm_jax.study.status import format_progress
+from slm_jax.study.stopping import stops_on_sigterm
 from slm_jax.study.tables import run_tables
-from slm_jax.study.workers import work_at_once, workers_for
-from slm_jax.training import check_batch, differences
-
-DECIDES_DATA = ("seed", "fit_on")  # beside the corpora, tokens and tasks that are there already
-NAMED_DATA = ("corpora", "tokens", "tasks")
+from slm_jax.study.workers import work_at_once
+from slm_jax.training import check_batch
 
 
 def run_study(config, study_dir: str | os.PathLike, *, at_once: int | None = None) -> pathlib.Path:
@@ -46,14 +47,20 @@ def run_study(config, study_dir: str | os.PathLike, *, at_once: int | None = Non
     if "tables" in config:
         return run_tables(config, study_dir)
     study = Study(parse_study(config), study_dir)
-    study.prepare()
+    if at_once and at_once > 1:  # each worker is to have its accelerators to itself
+        apart(functools.partial(_prepare, study.config, study.folder.path), at_once)
+    else:
+        study.prepare()
     study.train(at_once)
     return study.report()
 
 
 def open_study(study_dir: str | os.PathLike) -> "Study":
     """The study that a folder holds, with the config it was prepared with."""
-    return Study(parse_study(StudyFolder(study_dir).plan()["config"]), study_dir)
+    config = StudyFolder(study_dir).plan()["config"]
+    if "tables" in config:
+        raise InputError(f"{study_dir}: holds a study of tables, which slm study --config=... does at once")
+    return Study(parse_study(config), study_dir)
 
 
 class Study:
@@ -63,49 +70,49 @@ class Study:
         self.config, self.folder = config, StudyFolder(study_dir)
 
     def prepare(self) -> None:
-        """Texts, tokenizers, datasets and the plan of the grid."""
-        keep_freed_memory()
-        share_cpu_among_devices(self.config.batch_size)
+        """Texts, tokenizers, datasets and the plan of the grid; what failed before may be tried again."""
+        self._set_up()
         self._check()
-        plan = self._claim()
-        preparation = Preparation(self.config, self.folder)
-        with self._stage(1, "Writing corpora and tasks"):
-            preparation.write()
-        with self._stage(2, "Making tokens"):
-            preparation.tokenize()
-        runs = plan_grid(self.config, preparation.arm_data())
-        maker = RunMaker(self.config, self.folder, runs)
-        for run in runs:
-            if (self.folder.run(run.name) / "summary.json").exists():
-                maker.train(run)  # checks that it was made with these settings
-        write_json(self.folder.path / PLAN, plan | {"runs": [dataclasses.asdict(run) for run in runs]})
+        with claimed(self.folder, self.config) as plan:
+            preparation = Preparation(self.config, self.folder)
+            with self._stage(1, "Writing corpora and tasks"):
+                preparation.write()
+            with self._stage(2, "Making tokens"):
+                preparation.tokenize()
+            runs = plan_grid(self.config, preparation.arm_data())
+            runs = RunMaker(self.config, self.folder, runs).as_made()
+            shutil.rmtree(self.folder.path / "failed", ignore_errors=True)
+            write_json(self.folder.path / PLAN, plan | {"runs": [dataclasses.asdict(run) for run in runs]})
 
     def train(self, at_once: int | None = None) -> None:
-        """Trains and scores the runs of the plan."""
-        jobs = self.jobs()
-        jobs.forget_failures()
+        """Trains and scores the runs of the plan, `at_once` of them at the same time."""
         with self._stage(3, "Training and scoring the grid"):
-            todo = [run for run in jobs.runs if not jobs.is_done(run)]
-            workers = min(workers_for(self.config, at_once), len(todo))
+            jobs = self.jobs()
+            workers = min(workers_for(self.config, at_once), len(jobs.left()))
             if workers > 1:
                 work_at_once(jobs, functools.partial(_work_on, self.folder.path), workers)
-            elif todo:
+            elif workers:
                 self.work()
 
     def work(self) -> None:
-        """Trains and scores runs of the plan until none is left that no other worker holds."""
-        keep_freed_memory()  # in a worker nothing was prepared
-        share_cpu_among_devices(self.config.batch_size)
+        """Trains and scores runs of the plan until none is left that no other worker holds.
+
+        Raises Preempted when SIGTERM asked it to stop, and the run it was at is saved.
+        """
+        self._set_up()
         _keep_compilations(self.folder.path / "compile_cache")
         jobs = self.jobs()
         maker = RunMaker(self.config, self.folder, jobs.runs)
-        jobs.work(maker.make, lambda run: print(format_progress(jobs, run), flush=True))
+        with stops_on_sigterm(str(self.folder.path)):
+            jobs.work(maker.make, lambda run: print(format_progress(jobs, run), flush=True))
 
     def report(self) -> pathlib.Path:
-        """Laws, figures and the report of the runs that are done."""
+        """Laws, figures, examples to hear and the report of the runs that are done."""
         with self._stage(4, "Fitting scaling laws"):
             self._fit()
-        with self._stage(5, "Writing the report"):
+        with self._stage(5, "Making examples to hear"):
+            write_examples(self.folder, self.config, self._done())
+        with self._stage(6, "Writing the report"):
             return write_report(self.folder.path)
 
     def jobs(self) -> Jobs:
@@ -114,13 +121,16 @@ class Study:
             raise InputError(f"{self.folder.path}: the study is not prepared yet; run slm study prepare")
         return Jobs(self.folder, runs, self.config.tasks_of)
 
-    def _fit(self) -> None:
+    def _done(self) -> list[PlannedRun]:
         jobs = self.jobs()
-        done = [run for run in jobs.runs if jobs.is_done(run)]
+        return [run for run in jobs.runs if jobs.is_done(run)]
+
+    def _fit(self) -> None:
+        done = self._done()
         if len(done) < 2:
             raise InputError(
                 f"{self.folder.path}: only {len(done)} runs finished, too few for a study; slm study status "
-                "says what became of the others"
+                f"--workdir {self.folder.path} says what became of the others"
             )
         write_results(self.folder, done, self.config)
         curves = read_curves([self.folder.run(run.name) for run in done])
@@ -137,42 +147,16 @@ class Study:
         for arm in self.config.arms:
             check_batch(self.config.batch_size_of(arm), self.config.context_of(arm), mesh)
 
-    def _claim(self) -> dict:
-        """What plan.json is to say, after a check that the folder is free or holds this study's data.
-
-        Other settings may change, and corpora, tokens, tasks and arms may be added: a plan already there is
-        only replaced when its finished runs were found to be of these settings.
-        """
-        path = self.folder.path / PLAN
-        config = json.loads(json.dumps(dataclasses.asdict(self.config)))  # as it comes back from the file
-        found = read_json(path) if path.exists() else None
-        if found:
-            changed = _changed_data(found["config"], config)
-            if changed:
-                raise InputError(
-                    f"{path}: this folder holds a study of other data ({', '.join(changed)}); give "
-                    "another --workdir, or remove the folder to start over"
-                )
-        elif not is_empty(self.folder.path):
-            raise InputError(f"{self.folder.path}: is not empty and holds no study; give another --workdir")
-        plan = {
-            "name": self.config.name,
-            "title": self.config.title,
-            "config": config,
-            "runs": [],
-            "seed": self.config.seed,
-            **provenance(),
-        }
-        if found:
-            plan["started"] = found["started"]
-        else:
-            write_json(path, plan)
-        return plan
+    def _set_up(self) -> None:
+        """Of JAX and the C library, before either is used."""
+        keep_freed_memory()
+        if not jax.distributed.is_initialized():
+            share_cpu_among_devices(math.gcd(*map(self.config.batch_size_of, self.config.arms)))
 
     @contextlib.contextmanager
     def _stage(self, number: int, title: str) -> Iterator[None]:
         """Announces a stage and adds to its time; a stage that was killed is not counted."""
-        print(f"[{number}/5] {title}", flush=True)
+        print(f"[{number}/6] {title}", flush=True)
         started, path = time.monotonic(), self.folder.path / "timings.json"
         try:
             yield
@@ -186,17 +170,8 @@ def _work_on(study_dir: pathlib.Path) -> None:
     open_study(study_dir).work()
 
 
-def _changed_data(before: dict, now: dict) -> list[str]:
-    """What would make data that are there already other data."""
-    changed = differences(
-        {name: before.get(name) for name in DECIDES_DATA}, {name: now[name] for name in DECIDES_DATA}
-    )
-    for room in NAMED_DATA:
-        both = before.get(room, {}).keys() & now[room].keys()
-        changed += differences(
-            {name: before[room][name] for name in both}, {name: now[room][name] for name in both}, f"{room}."
-        )
-    return changed
+def _prepare(config: StudyConfig, study_dir: pathlib.Path) -> None:
+    Study(config, study_dir).prepare()
 
 
 def _keep_compilations(compile_cache: pathlib.Path) -> None:

@@ -1,13 +1,15 @@
 """What has become of the runs of a study, and how long the rest will take."""
 
 import dataclasses
+import json
 from collections import Counter
 
+import numpy as np
+
 from slm_jax.files import read_json
-from slm_jax.study.folder import StudyFolder
+from slm_jax.study.folder import SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.jobs import Jobs, work_of
-from slm_jax.training import read_metrics
 
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 
@@ -28,15 +30,24 @@ def study_status(jobs: Jobs) -> list[RunStatus]:
 
 
 def minutes_left(jobs: Jobs, statuses: list[RunStatus]) -> float | None:
-    """At the speed of the runs that are done, with the workers at work now; None before one is done."""
-    seconds = work = 0.0
-    for status in statuses:
-        if status.state == DONE:
-            seconds += _seconds(jobs.folder, status.run)
-            work += work_of(status.run)
-    left = sum(work_of(s.run) * (1 - s.share) for s in statuses if s.state in (RUNNING, WAITING))
+    """At the speed of the runs that are done, with the workers at work now; None before one is done.
+
+    A run takes what its updates take, and for compiling and scoring as long as most did.
+    """
+    done = [status.run for status in statuses if status.state == DONE]
+    if not done:
+        return None
+    updates_R = np.array([_update_seconds(jobs.folder, run) for run in done])
+    seconds_R = np.array([_seconds(jobs.folder, run) for run in done])
+    speed = updates_R.sum() / sum(map(work_of, done))
+    beside = float(np.median(np.maximum(seconds_R - updates_R, 0)))
+    left = [
+        speed * work_of(status.run) * (1 - status.share) + beside
+        for status in statuses
+        if status.state in (RUNNING, WAITING)
+    ]
     workers = max(1, sum(status.state == RUNNING for status in statuses))
-    return left * seconds / work / workers / 60 if seconds else None
+    return max(sum(left) / workers, max(left, default=0.0)) / 60
 
 
 def format_status(jobs: Jobs) -> str:
@@ -56,7 +67,7 @@ def format_progress(jobs: Jobs, run: PlannedRun) -> str:
     status = _status(jobs, run)
     if status.state == FAILED:
         return f"  {run.name} failed: {status.reason}"
-    summary = read_json(jobs.folder.run(run.name) / "summary.json")
+    summary = read_json(jobs.folder.run(run.name) / SUMMARY)
     loss = summary["validation_loss"]
     scores = []
     for task in jobs.tasks_of(run):
@@ -69,10 +80,10 @@ def format_progress(jobs: Jobs, run: PlannedRun) -> str:
 def _summary(jobs: Jobs, statuses: list[RunStatus]) -> str:
     counts = Counter(status.state for status in statuses)
     words = [f"{counts[DONE]} of {len(statuses)} runs done"]
-    words += [f"{counts[state]} {state}" for state in (RUNNING, FAILED) if counts[state]]
+    words += [f"{counts[state]} {state}" for state in (RUNNING, WAITING, FAILED) if counts[state]]
     minutes = minutes_left(jobs, statuses)
-    if minutes and counts[DONE] + counts[FAILED] < len(statuses):
-        words.append(f"about {minutes:.0f} min left")
+    if minutes is not None and counts[DONE] + counts[FAILED] < len(statuses):
+        words.append(f"about {max(minutes, 1):.0f} min left")
     return ", ".join(words)
 
 
@@ -86,12 +97,22 @@ def _status(jobs: Jobs, run: PlannedRun) -> RunStatus:
 
 
 def _share(folder: StudyFolder, run: PlannedRun) -> float:
-    rows = read_metrics(folder.run(run.name)) if (folder.run(run.name) / "metrics.jsonl").exists() else []
-    own = run.steps - run.shared_steps
-    return min(1.0, max(0.0, (rows[-1]["step"] - run.shared_steps) / own)) if rows else 0.0
+    path = folder.run(run.name) / "metrics.jsonl"
+    # What follows the last line's end is still being written, or was when a worker was killed.
+    *lines, _ = path.read_text(encoding="utf-8").split("\n") if path.exists() else ("",)
+    if not lines:
+        return 0.0
+    own_steps = json.loads(lines[-1])["step"] - run.shared_steps
+    return min(1.0, max(0.0, own_steps / (run.steps - run.shared_steps)))
+
+
+def _update_seconds(folder: StudyFolder, run: PlannedRun) -> float:
+    """What the updates of a run took."""
+    speed = read_json(folder.run(run.name) / SUMMARY)["tokens_per_second"]
+    return run.tokens * (1 - run.shared_steps / run.steps) / speed
 
 
 def _seconds(folder: StudyFolder, run: PlannedRun) -> float:
-    """What the updates of a run took."""
-    summary = read_json(folder.run(run.name) / "summary.json")
-    return run.tokens * (1 - run.shared_steps / run.steps) / summary["tokens_per_second"]
+    """What all of it took; 0 where that was not noted."""
+    path = folder.times(run.name)
+    return read_json(path)["seconds"] if path.exists() else 0.0

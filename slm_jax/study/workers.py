@@ -1,9 +1,6 @@
-"""Several workers on one machine, each a process with its share of the cores or accelerators."""
+"""Several workers on one machine, each a process with its share of the cores and accelerators."""
 
 import contextlib
-import dataclasses
-import glob
-import math
 import multiprocessing
 import os
 import pathlib
@@ -12,51 +9,38 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 
-import jax
-
-from slm_jax.cores import available_cores
-from slm_jax.errors import InputError, Preempted, WorkError
+from slm_jax.errors import Preempted, WorkError
 from slm_jax.progress import progress
-from slm_jax.study.config import StudyConfig
-from slm_jax.study.jobs import Jobs, work_of
+from slm_jax.study.jobs import Jobs, work_of, worker_name
+from slm_jax.study.machine import end_with_parent, in_environment, shares
 
-MOST_AT_ONCE = 4  # by default: each holds compiled programs of a GB or two
 POLL_SECONDS = 0.5
-LAST_WORDS = 1500  # characters of a worker's log
-# Device files of accelerators, and the variable that says which of them a process may see.
-ACCELERATORS = {"/dev/nvidia[0-9]*": "CUDA_VISIBLE_DEVICES", "/dev/accel[0-9]*": "TPU_VISIBLE_CHIPS"}
-
-
-def workers_for(config: StudyConfig, at_once: int | None) -> int:
-    """How many runs to train at the same time; raises InputError for a number that is none."""
-    if at_once is not None:
-        if at_once < 1:
-            raise InputError(
-                f"--at-once is {at_once}: give the number of runs to train at the same time, 1 or more"
-            )
-        return at_once
-    splits_models = math.prod(size for size in dataclasses.astuple(config.mesh) if size > 0) > 1
-    if splits_models or jax.default_backend() != "cpu":
-        return 1
-    return min(available_cores(), MOST_AT_ONCE)
+LAST_WORDS = 800  # characters of a worker's log
+MOST_IDLE_DEATHS = 3  # of workers that had no run: more, and something is wrong with all of them
 
 
 def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
     """Runs `work` (picklable) in several processes at once until no run is left.
 
-    A worker that dies fails the run it held, and another takes its place. Raises WorkError when one dies
+    A worker that dies fails the run it held, and another takes its place. Raises WorkError when they die
     without a run, and Preempted when this process was asked to stop and the workers have saved their state.
     """
     logs = jobs.folder.path / "logs"
     logs.mkdir(exist_ok=True)
     team = _Team(work, workers, logs)
-    total = sum(map(work_of, jobs.runs))
+    total, idle_deaths = sum(map(work_of, jobs.runs)), 0
     try:
         with progress(total=1000, desc="runs", unit="‰") as bar:
-            while team.is_working:
-                for pid, code, log in team.replace_dead(lambda: bool(_left(jobs))):
-                    _record_death(jobs, pid, code, log)
+            while team.is_working or (jobs.free() and not team.was_asked_to_stop):
+                for pid, code, log in team.take_dead():
+                    idle_deaths += not _record_death(jobs, pid, code, log)
+                    if idle_deaths > MOST_IDLE_DEATHS:
+                        raise WorkError(
+                            f"workers die before they have a run; the last with {_ending(code, log)}"
+                        )
+                team.fill(len(jobs.left()))
                 done = sum(work_of(run) for run in jobs.runs if jobs.is_done(run))
                 bar.update(int(1000 * done / total) - bar.n)
                 time.sleep(POLL_SECONDS)
@@ -66,18 +50,21 @@ def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
         raise Preempted(f"{jobs.folder.path}: stopped; the runs were saved where they were")
 
 
-def _left(jobs: Jobs) -> list:
-    return [run for run in jobs.runs if not jobs.is_done(run) and not jobs.is_failed(run)]
-
-
-def _record_death(jobs: Jobs, pid: int, code: int, log: pathlib.Path) -> None:
-    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    words = log.read_text(encoding="utf-8", errors="replace").strip()[-LAST_WORDS:]
-    run = jobs.held_by(pid)
+def _record_death(jobs: Jobs, pid: int, code: int, log: pathlib.Path) -> bool:
+    """Whether the worker had a run, which then failed."""
+    run = jobs.held_by(worker_name(pid))
     if run is None:
-        raise WorkError(f"a worker ended with {how} before it had a run; {log} says: {words}")
-    print(f"  {run.name} failed: its process ended with {how}", file=sys.stderr, flush=True)
-    jobs.fail(run, f"its process ended with {how}; {log.name} ends with: {words}")
+        return False
+    reason = f"its process ended with {_ending(code, log)}"
+    print(f"  {run.name} failed: {reason}", file=sys.stderr, flush=True)
+    jobs.fail(run, reason)
+    return True
+
+
+def _ending(code: int, log: pathlib.Path) -> str:
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    words = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return f"{how}; {log.name} ends with: {words.strip()[-LAST_WORDS:] or 'nothing'}"
 
 
 class _Team:
@@ -85,89 +72,77 @@ class _Team:
 
     def __init__(self, work: Callable[[], None], workers: int, logs: pathlib.Path):
         self._work, self._logs = work, logs
-        self._environments = _shares(workers)
+        self._environments = shares(workers)
         self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        self._processes: list[multiprocessing.Process | None] = [None] * workers
         self.was_asked_to_stop = False
+        resource_tracker.ensure_running()  # its start would let through the signals that `_start` holds back
         self._before = signal.signal(signal.SIGTERM, self._stop)
-        self._processes = [self._start(place) for place in range(workers)]
 
     @property
     def is_working(self) -> bool:
-        return any(process.is_alive() for process in self._processes)
+        return any(process and process.is_alive() for process in self._processes)
 
-    def replace_dead(self, is_work_left: Callable[[], bool]) -> list[tuple[int, int, pathlib.Path]]:
-        """(pid, exit code, log) of the workers that died, each replaced while there is work."""
+    def fill(self, most: int) -> None:
+        """Starts workers until all places are taken, or `most`."""
+        for place, process in enumerate(self._processes):
+            working = sum(bool(other and other.is_alive()) for other in self._processes)
+            if working < most and not (process and process.is_alive()) and not self.was_asked_to_stop:
+                self._start(place)
+
+    def take_dead(self) -> list[tuple[int, int, pathlib.Path]]:
+        """(pid, exit code, log) of the workers that died since the last call."""
         dead = []
         for place, process in enumerate(self._processes):
-            if process.exitcode and not self.was_asked_to_stop:
-                dead.append((process.pid, process.exitcode, self._log(place)))
-                if is_work_left():
-                    self._processes[place] = self._start(place)
+            if process and process.exitcode is not None:
+                self._processes[place] = None
+                if process.exitcode and not self.was_asked_to_stop:
+                    dead.append((process.pid, process.exitcode, self._log(place)))
         return dead
 
     def end(self) -> None:
         """Asks all to stop, waits for them, and leaves SIGTERM as it was."""
-        for process in self._processes:
-            if process.is_alive():
-                process.terminate()
-        for process in self._processes:
+        self._terminate()
+        for process in filter(None, self._processes):
             process.join()
         signal.signal(signal.SIGTERM, self._before)
 
     def _stop(self, *_) -> None:
-        self.was_asked_to_stop = True
-        for process in self._processes:
-            process.terminate()
+        if not self.was_asked_to_stop:  # a second SIGTERM would keep a worker from saving
+            self.was_asked_to_stop = True
+            self._terminate()
+
+    def _terminate(self) -> None:
+        for process in filter(None, self._processes):
+            if process.is_alive():
+                process.terminate()
 
     def _log(self, place: int) -> pathlib.Path:
         return self._logs / f"worker-{place}.log"
 
-    def _start(self, place: int) -> multiprocessing.Process:
-        """A process inherits the cores and the environment that this one has when it starts it."""
+    def _start(self, place: int) -> None:
+        """A process inherits the cores, the environment and the signals held back of this one."""
         process = multiprocessing.get_context("spawn").Process(
             target=_run_worker, args=(self._work, self._log(place))
         )
-        workers, kept = len(self._environments), dict(os.environ)
-        os.environ.update(self._environments[place])
-        if self._cores:
-            os.sched_setaffinity(0, self._cores[place::workers] or self._cores)
+        workers = len(self._processes)
+        # Ctrl-C reaches workers through this process alone; SIGTERM waits until they can handle it.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
         try:
-            process.start()
+            if self._cores:
+                os.sched_setaffinity(0, self._cores[place::workers] or self._cores)
+            with in_environment(self._environments[place]):
+                process.start()
+            self._processes[place] = process
         finally:
-            os.environ.clear()
-            os.environ.update(kept)
             if self._cores:
                 os.sched_setaffinity(0, self._cores)
-        return process
-
-
-def _shares(workers: int) -> list[dict[str, str]]:
-    """What each worker's environment says of the accelerators it may use; nothing where there are none."""
-    used = {} if os.environ.get("JAX_PLATFORMS") == "cpu" else ACCELERATORS
-    for pattern, variable in used.items():
-        named = os.environ.get(variable, ",".join(map(str, range(len(glob.glob(pattern))))))
-        found = named.split(",") if named else []
-        if found:
-            if len(found) < workers:
-                raise InputError(
-                    f"--at-once is {workers}, but there are {len(found)} accelerators; give at most that"
-                )
-            each = len(found) // workers
-            return [
-                {variable: ",".join(found[place * each : (place + 1) * each])} for place in range(workers)
-            ]
-    return [{} for _ in range(workers)]
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _run_worker(work: Callable[[], None], log: pathlib.Path) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.stderr = log.open("a", encoding="utf-8", buffering=1)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sys.stderr = log.open("w", encoding="utf-8", buffering=1)
     os.dup2(sys.stderr.fileno(), 2)
-    with contextlib.suppress(Preempted, KeyboardInterrupt):  # the parent says so
+    with contextlib.suppress(Preempted):  # the parent says so
         work()
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is killed."""
-    multiprocessing.parent_process().join()
-    os._exit(1)

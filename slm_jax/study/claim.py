@@ -1,0 +1,86 @@
+"""Whose a study's folder is: that of one config's data, and of one preparation at a time."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator
+
+from slm_jax.data import sole_run
+from slm_jax.errors import InputError
+from slm_jax.files import is_empty, read_json, write_json
+from slm_jax.study.config import StudyConfig
+from slm_jax.study.folder import PLAN, StudyFolder
+from slm_jax.study.provenance import provenance
+from slm_jax.training import differences
+
+
+@contextlib.contextmanager
+def claimed(folder: StudyFolder, config: StudyConfig) -> Iterator[dict]:
+    """Holds the folder for one preparation; yields what plan.json is to say, all but its runs.
+
+    Settings that decide no data may change, and corpora, tokens, tasks and arms may be added. A plan that is
+    there stays until the new one is complete. Raises InputError when another process prepares there, and for
+    a folder that holds something else, or this study's data made with other settings.
+    """
+    with sole_run(folder.path / ".preparing"):
+        path = folder.path / PLAN
+        found = read_json(path) if path.exists() else None
+        if found is None and not is_empty(folder.path):
+            raise InputError(f"{folder.path}: is not empty and holds no study; give another --workdir")
+        if found and "arms" not in found.get("config", {}):
+            raise InputError(f"{path}: this folder holds another kind of study; give another --workdir")
+        before = found.get("data", found["config"]) if found else {}
+        now = json.loads(json.dumps(dataclasses.asdict(config)))  # as it comes back from the file
+        changed = _changed_data(folder, before, _data(now)) if found else []
+        if changed:
+            raise InputError(
+                f"{path}: this folder holds a study of other data ({', '.join(changed)}); give another "
+                "--workdir, or remove the folder to start over"
+            )
+        plan = {
+            "name": config.name,
+            "title": config.title,
+            "config": now,
+            "data": _joined(before, _data(now)),
+            "runs": [],
+            "seed": config.seed,
+            **provenance(),
+        }
+        if found:
+            plan["started"] = found["started"]
+            write_json(path, found | {"data": plan["data"]})
+        else:
+            write_json(path, plan)
+        yield plan
+
+
+def _data(config: dict) -> dict:
+    """The fields that decide the data."""
+    fitted_on = config["fit_on"] or next(iter(config["corpora"]))
+    rooms = {room: config[room] for room in ("corpora", "tokens", "tasks")}
+    return {"seed": config["seed"], "fit_on": fitted_on, **rooms}
+
+
+def _joined(before: dict, now: dict) -> dict:
+    """Also of data that the config has no more, but the folder has."""
+    rooms = {room: before.get(room, {}) | now[room] for room in ("corpora", "tokens", "tasks")}
+    return now | rooms
+
+
+def _changed_data(folder: StudyFolder, before: dict, now: dict) -> list[str]:
+    """What would make data that are there already other data."""
+    places = {"corpora": folder.corpus, "tokens": folder.tokenizer, "tasks": folder.task}
+    made = {
+        room: [name for name in before.get(room, {}) if place(name).exists()]
+        for room, place in places.items()
+    }
+    decides = ["seed"] * any(made.values()) + ["fit_on"] * bool(made["tokens"])
+    if not before.get("fit_on"):
+        before = before | {"fit_on": next(iter(before["corpora"]))}
+    changed = differences({name: before[name] for name in decides}, {name: now[name] for name in decides})
+    for room, names in made.items():
+        both = [name for name in names if name in now[room]]
+        changed += differences(
+            {name: before[room][name] for name in both}, {name: now[room][name] for name in both}, f"{room}."
+        )
+    return changed

@@ -1,0 +1,109 @@
+"""The machine that a study is trained on: how many workers it takes, and what each sees of it."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import glob
+import math
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import jax
+
+from slm_jax.cores import available_cores
+from slm_jax.errors import InputError
+from slm_jax.study.config import StudyConfig
+
+MOST_AT_ONCE = 4  # by default: each holds compiled programs of a GB or two
+# Device files of accelerators, and the variable that says which of them a process may see.
+ACCELERATORS = {
+    "/dev/nvidia[0-9]*": "CUDA_VISIBLE_DEVICES",
+    "/dev/accel[0-9]*": "TPU_VISIBLE_CHIPS",
+    "/dev/vfio/[0-9]*": "TPU_VISIBLE_CHIPS",
+}
+# What libtpu has to be told of a process's chips beside which they are.
+TPU_BOUNDS = {1: "1,1,1", 2: "1,2,1", 4: "2,2,1"}
+
+
+def workers_for(config: StudyConfig, at_once: int | None) -> int:
+    """How many runs to train at the same time; raises InputError for a number that is none."""
+    if at_once is not None:
+        if at_once < 1:
+            raise InputError(
+                f"--at-once is {at_once}: give the number of runs to train at the same time, 1 or more"
+            )
+        return at_once
+    splits_models = math.prod(size for size in dataclasses.astuple(config.mesh) if size > 0) > 1
+    if splits_models or jax.default_backend() != "cpu":
+        return 1
+    return min(available_cores(), MOST_AT_ONCE)
+
+
+def apart(function: Callable[[], None], workers: int) -> None:
+    """Runs `function` (picklable), before `workers` work at once, where it keeps no accelerator from them.
+
+    With accelerators that is a process of its own, which sees what a worker will see of them, so that what
+    it finds to fit a worker's devices does; else this one. Raises what `function` raises.
+    """
+    environment = shares(workers)[0]
+    if not environment:
+        function()
+        return
+    with (
+        in_environment(environment),
+        concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,
+    ):
+        pool.submit(_with_parent, function).result()
+
+
+def shares(workers: int) -> list[dict[str, str]]:
+    """What each worker's environment says of the accelerators it may use; nothing where there are none."""
+    used = {} if os.environ.get("JAX_PLATFORMS") == "cpu" else ACCELERATORS
+    for pattern, variable in used.items():
+        named = os.environ.get(variable, ",".join(map(str, range(len(glob.glob(pattern))))))
+        found = named.split(",") if named else []
+        if found:
+            if len(found) < workers:
+                raise InputError(
+                    f"--at-once is {workers}, but there are {len(found)} accelerators; give at most that"
+                )
+            each = len(found) // workers
+            whose = [found[place * each : (place + 1) * each] for place in range(workers)]
+            return [{variable: ",".join(mine)} | _bounds(variable, each) for mine in whose]
+    return [{} for _ in range(workers)]
+
+
+def _bounds(variable: str, chips: int) -> dict[str, str]:
+    if variable != "TPU_VISIBLE_CHIPS":
+        return {}
+    if chips not in TPU_BOUNDS:
+        raise InputError(f"--at-once leaves {chips} TPU chips for each worker; it must be 1, 2 or 4")
+    return {"TPU_CHIPS_PER_PROCESS_BOUNDS": TPU_BOUNDS[chips], "TPU_PROCESS_BOUNDS": "1,1,1"}
+
+
+@contextlib.contextmanager
+def in_environment(changes: dict[str, str]) -> Iterator[None]:
+    """What is started in the block inherits these variables."""
+    kept = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _with_parent(function: Callable[[], None]) -> None:
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    function()
+
+
+def end_with_parent() -> None:
+    """Ends this process when its parent is killed."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
