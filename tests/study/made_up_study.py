@@ -4,7 +4,7 @@ import csv
 import pathlib
 
 import numpy as np
-import soundfile
+from made_up_findings import write_claims, write_examples
 
 from slm_jax.corpora import write_corpus
 from slm_jax.data import write_dataset
@@ -34,75 +34,22 @@ ARMS = {  # corpus, tokens, seeds, what its loss and its accuracy have more than
     "speech_50hz": ("stories", "units_50hz", 2, -0.4, -0.01),
     "speech_k20": ("stories", "units_k20", 2, -0.5, -0.02),
 }
-CLAIMS = (  # says, measure, arms, unit, estimate, verdict, because
-    (
-        "Accuracy on minimal pairs grows faster with compute for text than for speech",
-        "growth of minimal_pairs",
-        ("text", "speech"),
-        "ratio of exponents",
-        (3.1, 1.7, 6.4),
-        "supported",
-        "the whole interval lies above 1",
-    ),
-    (
-        "Simple stories teach meaning better than prose at equal compute",
-        "topic_cloze",
-        ("speech", "prose"),
-        "accuracy",
-        (0.031, 0.012, 0.049),
-        "supported",
-        "the whole interval lies above 0",
-    ),
-    (
-        "Units give better accuracy on minimal pairs than pieces of them at equal compute",
-        "minimal_pairs",
-        ("speech", "pieces"),
-        "accuracy",
-        (0.004, -0.013, 0.021),
-        "cannot tell",
-        "the interval includes 0",
-    ),
-    (
-        "Units give a lower loss per second of speech than pieces of them at equal compute",
-        "loss_per_second",
-        ("speech", "pieces"),
-        "nats per second",
-        (0.84, 0.31, 1.32),
-        "not supported",
-        "the whole interval lies on the side of pieces",
-    ),
-    (
-        "25 frames a second give better accuracy on minimal pairs than 50 at equal compute",
-        "minimal_pairs",
-        ("speech", "speech_50hz"),
-        "accuracy",
-        (-0.022, -0.036, -0.009),
-        "not supported",
-        "the whole interval lies below 0",
-    ),
-    (
-        "50 units give better accuracy on minimal pairs than 20 at equal compute",
-        "minimal_pairs",
-        ("speech", "speech_k20"),
-        "accuracy",
-        None,
-        "cannot tell",
-        "no run of one arm has its counterpart in the other",
-    ),
-)
 
 
-def write_study(
-    folder: pathlib.Path, *, arms: int = 1, sizes: int = 5, resamples: int = 100, figures: bool = True
-) -> pathlib.Path:
-    """Writes everything `write_report` reads: runs of the first `sizes` sizes in the first `arms` arms."""
+def write_study(folder: pathlib.Path, *, arms: int = 1, sizes: int = 5, resamples: int = 100) -> pathlib.Path:
+    """Writes everything `write_report` reads: runs of the first `sizes` sizes in the first `arms` arms.
+
+    Of several arms all have the laws of the first, and there are claims but no figures.
+    """
     names = list(ARMS)[:arms]
     write_data(folder, names)
     write_runs(folder, names, sizes=sizes)
-    write_laws(folder, resamples=resamples, figures=figures)
     write_examples(folder)
     if arms > 1:
-        write_claims(folder)
+        write_claims(folder, list(SIZES)[:3])
+        write_equal_laws(folder, resamples=resamples)
+    else:
+        write_laws(folder, resamples=resamples)
     return folder
 
 
@@ -174,7 +121,15 @@ def _write_run(folder, arm: str, size: str, budget: float, seed: int, rng) -> tu
     return row, plan | {"trunk": trunk, "shared_steps": steps * 4 // 5 if shares else 0}
 
 
-def write_laws(folder: pathlib.Path, *, resamples: int, figures: bool = True) -> None:
+def write_equal_laws(folder: pathlib.Path, *, resamples: int) -> None:
+    """laws.json with the laws of the first group for every one."""
+    groups = read_runs(folder / "results.csv").groups()
+    laws = fit(next(iter(groups.values())), seed=0, resamples=resamples)
+    (group,) = laws["groups"].values()
+    write_json(folder / "laws.json", laws | {"groups": dict.fromkeys(groups, group)})
+
+
+def write_laws(folder: pathlib.Path, *, resamples: int) -> None:
     """laws.json and the figures, from results.csv and the metrics."""
     table = read_runs(folder / "results.csv")
     curves = {}
@@ -185,8 +140,7 @@ def write_laws(folder: pathlib.Path, *, resamples: int, figures: bool = True) ->
             curves[name] = (6 * params * tokens_S, loss_S, float(params))
     laws = fit(table, seed=0, resamples=resamples, curves=curves)
     write_json(folder / "laws.json", laws)
-    if figures:
-        write_figures(table, laws, folder / "figures", curves)
+    write_figures(table, laws, folder / "figures", curves)
 
 
 def write_data(folder: pathlib.Path, arms: list[str]) -> None:
@@ -243,52 +197,6 @@ def _write_units(folder, tokens: str, source: str, texts: list[tuple], rng) -> N
         kind="pairs" if source == "minimal_pairs" else "units",
         tokenizer_dir=folder / "tokens" / tokens,
     )
-
-
-def write_claims(folder: pathlib.Path) -> None:
-    """claims.json with verdicts of all kinds."""
-    rng, rows = np.random.default_rng(3), []
-    for says, measure, arms, unit, estimate, verdict, because in CLAIMS:
-        cells = []
-        for size in list(SIZES)[:3] if estimate else []:
-            for seed in (0, 1):
-                apart = estimate[0] + rng.normal(0, (estimate[2] - estimate[1]) / 2)
-                cell = {"size": size, "budget": 1e12, "seed": seed, "better": 0.6 + apart, "other": 0.6}
-                cells.append(cell | {"difference": apart})
-        if measure.startswith("growth"):
-            cells = []
-        number = estimate and dict(zip(("value", "low", "high"), estimate, strict=True))
-        rows.append({"name": says[:12], "says": says, "measure": measure, "arms": list(arms)})
-        rows[-1] |= {"estimate": number, "unit": unit, "verdict": verdict, "because": because}
-        rows[-1] |= {"cells": cells, "text": f"{says}: {verdict}."}
-    write_json(folder / "claims.json", rows)
-
-
-def write_examples(folder: pathlib.Path, *, seconds: float = 0.3) -> None:
-    """examples.json with three recordings, hums of noise, and a written continuation."""
-    rng, examples = np.random.default_rng(9), folder / "examples"
-    examples.mkdir(exist_ok=True)
-    for name in ("story", "good", "bad"):
-        wave_S = np.sin(np.arange(round(16_000 * seconds)) * 0.06) * rng.uniform(0.1, 0.2)
-        soundfile.write(examples / f"{name}.mp3", wave_S, 16_000)
-    story = "The judges were hungry yesterday near the market. Near the market the judges helped him."
-    clips = [
-        _clip("A story", story, "us_female", "story.mp3"),
-        _clip("The good candidate", "The finch follows him.", "british_male", "good.mp3"),
-        _clip("The bad candidate", "The finch follow him.", "british_male", "bad.mp3"),
-    ]
-    told = "The horse was tired near the barn. Near the barn the horse was tired yesterday …"
-    written = [_clip("The largest text model goes on", told, "", None)]
-    groups = [
-        {"title": "The corpus", "about": "As the models hear it.", "clips": clips[:1]},
-        {"title": "Minimal pairs", "about": "One is grammatical, the other is not.", "clips": clips[1:]},
-        {"title": "Continuations", "about": "What a model makes of the beginning.", "clips": written},
-    ]
-    write_json(examples / "examples.json", {"groups": groups})
-
-
-def _clip(title: str, text: str, voice: str, file: str | None) -> dict:
-    return {"title": title, "text": text, "voice": voice, "file": file}
 
 
 def _accuracy(phenomena: list[str], mean: float, rng: np.random.Generator) -> dict:

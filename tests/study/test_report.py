@@ -2,13 +2,14 @@
 
 import base64
 import csv
-import html.parser
 import json
 import re
 import shutil
 
 import pytest
-from made_up_study import write_claims, write_laws, write_study
+from made_up_findings import write_claims
+from made_up_study import SIZES, write_laws, write_study
+from report_page import page_of
 
 from slm_jax.data import open_dataset
 from slm_jax.errors import InputError
@@ -17,45 +18,7 @@ from slm_jax.study.report import media, write_report
 from slm_jax.study.report.numbers import accuracy, count, duration, hours, interval, power, significant
 from slm_jax.tokenizer import fingerprint, read_config
 
-VOID = {"meta", "link", "img", "br", "hr", "input"}
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
-
-
-class Page(html.parser.HTMLParser):
-    """Elements, texts and whether every element is closed."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.source, self.elements, self.open, self.words = text, [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"</{tag}> on line {self.getpos()[0]} closes another element"
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        """What a reader sees, style sheet included, with single spaces."""
-        return re.sub(r"\s+", " ", " ".join(self.words).replace("\N{NARROW NO-BREAK SPACE}", " "))
-
-    def all(self, tag: str) -> list[dict]:
-        return [attributes for found, attributes in self.elements if found == tag]
-
-
-def page_of(study) -> Page:
-    return Page(write_report(study).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +153,7 @@ def test_text_in_the_data_cannot_become_markup(study):
     write_results(study, rows)
     write_json(study / "failed/x.json", {"name": HOSTILE, "reason": HOSTILE})
     write_json(study / "timings.json", {HOSTILE: 1.0})
-    write_claims(study)
+    write_claims(study, list(SIZES)[:2])
     claims = read_json(study / "claims.json")
     claims[1] |= dict.fromkeys(("name", "says", "unit", "because", "measure", "text"), HOSTILE)
     claims[1] |= {"arms": [HOSTILE, HOSTILE]}

@@ -20,12 +20,12 @@ def describe_claims(claims: list[dict]) -> list[dict]:
 def _claim(claim: dict, ends: list[float]) -> dict:
     better, other = claim["arms"]
     return {
-        **{key: claim[key] for key in ("name", "says", "unit", "because", "cells")},
-        "text": claim.get("text", ""),
+        **{key: claim[key] for key in ("name", "says", "unit", "because", "text", "cells")},
         "better": better,
         "other": other,
         "number": interval(claim["estimate"]),
-        "places": _places(claim["cells"]),
+        "places": _places([cell["other"] for cell in claim["cells"]]),
+        "places_apart": _places(_differences(claim)) if claim["unit"] != "%" else 1,
         "plot": _plot(claim, min(ends), max(ends)) if claim["estimate"] else None,
         **look_of(claim["verdict"]),
     }
@@ -37,7 +37,7 @@ def _scale(claim: dict) -> tuple:
 
 def _reference(claim: dict) -> float:
     """Where there is no difference: at 1 for a ratio."""
-    return 1.0 if "ratio" in claim["unit"] or "times" in claim["unit"] else 0.0
+    return 1.0 if "ratio" in claim["unit"] else 0.0
 
 
 def _numbers(claim: dict) -> list[float]:
@@ -48,7 +48,7 @@ def _numbers(claim: dict) -> list[float]:
 
 
 def _differences(claim: dict) -> list[float]:
-    return [cell["difference"] for cell in claim["cells"] if cell.get("difference") is not None]
+    return [cell["difference"] for cell in claim["cells"]]
 
 
 def _plot(claim: dict, least: float, most: float) -> dict:
@@ -75,7 +75,6 @@ def _plot(claim: dict, least: float, most: float) -> dict:
     }
 
 
-def _places(cells: list[dict]) -> int:
-    """Decimal places of a table of cells: accuracies have three."""
-    largest = max((abs(cell["better"]) for cell in cells if cell.get("better") is not None), default=0)
-    return 3 if largest < 10 else 2
+def _places(values: list[float]) -> int:
+    """Decimal places of a column of accuracies or losses."""
+    return 3 if max(map(abs, values), default=0) < 10 else 2
