@@ -5,10 +5,11 @@ import io
 import numpy as np
 import pytest
 import soundfile
+from tiny_study import tiny_study
 
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
-from slm_jax.study import default_study, parse_study, plan_grid
+from slm_jax.study import parse_study, plan_grid
 from slm_jax.study.examples import write_examples
 from slm_jax.study.examples.clips import Clips, beginning, left_out_if_it_fails
 from slm_jax.study.examples.continuations import models_to_hear
@@ -20,20 +21,8 @@ from slm_jax.study.preparation import Preparation
 RATE = 16_000
 
 
-def tiny_config(**changes):
-    study = default_study()
-    study.corpora.stories = {"kind": "grammar", "stories": 40}
-    study.tokens.units = {"kind": "units", "units": 30, "sample_seconds": 60.0}
-    study.tokens.letters = {"kind": "text", "model": "characters"}
-    study.tasks.minimal_pairs = {"kind": "minimal_pairs", "pairs": 2, "voices": ("us_male",)}
-    study.arms.speech = {"corpus": "stories", "tokens": "units"}
-    study.arms.text = {"corpus": "stories", "tokens": "letters"}
-    study.grid.budgets, study.grid.sizes = (1e9,), ("12k", "30k")
-    study.grid.min_steps, study.grid.max_epochs = 2, 1000.0
-    study.context, study.batch_size = 320, 8
-    study.optimizer.min_warmup_steps = 1
-    study.update(changes)
-    return parse_study(study)
+def tiny_config():
+    return parse_study(tiny_study())
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +175,7 @@ def test_models_go_on_from_a_prompt_and_from_nothing(prepared):
     clips = groups_of(prepared)["Continuations"]
     spoken = [clip for clip in clips if clip["title"].startswith("speech")]
     written = [clip for clip in clips if clip["title"].startswith("text")]
-    assert len(spoken) == len(written) == 4  # barely trained models seldom end
+    assert 3 <= len(spoken) <= 4 and len(written) == 4  # from nothing, a model may end at once
     stories = (prepared.corpus("stories") / "stories.jsonl").read_text()
     for of_arm in (spoken, written):
         assert sum("from a prompt" in clip["title"] for clip in of_arm) == 2
@@ -198,7 +187,7 @@ def test_models_go_on_from_a_prompt_and_from_nothing(prepared):
     waves = [sound(prepared, clip) for clip in prompted]
     np.testing.assert_allclose(waves[0][: RATE // 2], waves[1][: RATE // 2], atol=0.1)  # the same prompt
     for clip in written:
-        given, _, found = clip["text"].partition(" | ")
-        assert clip["file"] is None and found
-        assert given.lower() in stories.lower()
-        assert bool(given) == ("from a prompt" in clip["title"])
+        assert clip["file"] is None and clip["text"]
+        if "from a prompt" in clip["title"]:
+            given, _, found = clip["text"].partition(" | ")
+            assert given and found and given in stories.lower()

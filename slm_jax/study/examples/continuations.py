@@ -75,7 +75,8 @@ def _clips_of(config: StudyConfig, folder: StudyFolder, run: PlannedRun, clips: 
         title = f"{words(run.arm)}, {run.params:,} parameters, {goes_on}"
         with left_out_if_it_fails(title):
             if is_text:
-                yield written(title, f"{row['prompt']} | {row['continuation']}" + " …" * (not row["ended"]))
+                text = " | ".join(filter(None, (row["prompt"], row["continuation"])))
+                yield written(title, text + " …" * (not row["ended"]))
                 continue
             units_L = np.array(row["prompt"] + row["continuation"], int)
             if not len(units_L):
