@@ -7,11 +7,18 @@ from slm_jax.errors import InputError
 
 
 def add_verbs(verbs: Verbs) -> None:
-    sub = verbs.add("plan", _plan, "model sizes and tokens for a compute budget")
-    sub.add_argument("--budget", required=True, type=float, metavar="FLOPS", help="training compute, as 1e17")
+    sub = verbs.add("plan", _plan, "what a compute budget is best spent on, or what a study will cost")
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--budget", type=float, metavar="FLOPS", help="training compute, as 1e17")
+    what.add_argument(
+        "--config", action=_StudyConfig, metavar="FILE", help="of a study, as configs/studies/smoke.py"
+    )
     sub.add_argument(
         "--laws", metavar="FILE", help="laws.json of a fit (default: the published law for speech units)"
     )
+    sub.add_argument("--workdir", metavar="DIR", help="of the study, if its data are prepared")
+    sub.add_argument("--at-once", type=at_least(1), metavar="N", help="as for slm study")
+    sub.epilog = "any field of the config is set with --config.field=value"
 
     sub = verbs.add("train", _train, "pre-train a model on a unit dataset", takes_config=True)
     add_config(sub, "configs/cpu_small.py")
@@ -41,10 +48,34 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--out", required=True, metavar="DIR")
 
 
+class _StudyConfig(argparse.Action):
+    """Has the fields of the config on the command line taken, which --budget has none of."""
+
+    def __call__(self, parser, options, values, option_string=None):
+        options.config, options.takes_config = values, True
+
+
 def _plan(options) -> None:
+    if options.config is None:
+        _plan_budget(options)
+    else:
+        _plan_study(options)
+
+
+def _plan_budget(options) -> None:
     from slm_jax.study import format_plan, plan_budget
 
+    if options.workdir or options.at_once:
+        raise InputError("--workdir and --at-once are of a study; give its --config instead of --budget")
     print(format_plan(plan_budget(options.budget, laws=options.laws)))
+
+
+def _plan_study(options) -> None:
+    from slm_jax.study.estimate import estimate_study, format_estimate
+
+    if options.laws:
+        raise InputError("--laws is for a --budget; a study's config has budgets and sizes of its own")
+    print(format_estimate(estimate_study(options.config, options.workdir, at_once=options.at_once)))
 
 
 def _train(options) -> None:

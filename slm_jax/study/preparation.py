@@ -34,7 +34,7 @@ class Preparation:
                 tokenizer.parent.mkdir(parents=True, exist_ok=True)
                 for needed in kind.needs:
                     self._encode(needed, fitted_on)
-                kind.fit(self._source(fitted_on), tokenizer, self.config.seed)
+                kind.fit(self.source(fitted_on), tokenizer, self.config.seed)
             for source in self._sources(tokens):
                 self._encode(tokens, source)
         for arm in self.config.arms:
@@ -79,7 +79,7 @@ class Preparation:
         corpora = [self.config.arms[arm].corpus for arm in arms]
         return list(dict.fromkeys([*corpora, *(task for arm in arms for task in self.config.tasks_of(arm))]))
 
-    def _source(self, name: str) -> Source:
+    def source(self, name: str) -> Source:
         if name in self.config.corpora:
             read = functools.partial(self.config.corpus(name).recordings, self.folder.corpus(name))
         else:
@@ -93,7 +93,7 @@ class Preparation:
         for needed in kind.needs:
             self._encode(needed, source)
         out.parent.mkdir(parents=True, exist_ok=True)
-        kind.encode(self._source(source), self.folder.tokenizer(tokens), out)
+        kind.encode(self.source(source), self.folder.tokenizer(tokens), out)
         print(format_statistics(open_dataset(out)), flush=True)
 
     def _check_lengths(self, arm: str) -> None:
