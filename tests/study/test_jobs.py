@@ -1,0 +1,171 @@
+"""Runs as jobs: each is made by one worker, a failure stops no other, and branches wait for their trunk."""
+
+import errno
+import fcntl
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from planned import finish, jobs_of, planned
+
+from slm_jax.errors import InputError, Preempted, WorkError
+from slm_jax.files import read_json
+from slm_jax.study import jobs as jobs_module
+from slm_jax.study.jobs import worker_name
+
+HOLDER = """
+import sys, time, types
+from slm_jax.study.folder import StudyFolder
+from slm_jax.study.grid import PlannedRun
+from slm_jax.study.jobs import Jobs
+run = PlannedRun("a", "12k", 1e9, 1000, 1000, 100, 6e6)
+def make(run):
+    print("took", flush=True)
+    time.sleep(60)
+Jobs(StudyFolder(sys.argv[1]), [run], lambda arm: []).work(make, print)
+"""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(jobs_module, "POLL_SECONDS", 0.01)
+
+
+def work(jobs, make=None) -> list[str]:
+    """Names of the runs that a worker made, in its order."""
+    made = []
+
+    def note(run):
+        made.append(run.name)
+        (make or finish_of(jobs))(run)
+
+    jobs.work(note, lambda run: None)
+    return made
+
+
+def finish_of(jobs):
+    return lambda run: finish(jobs.folder, run)
+
+
+def test_the_longest_is_taken_first_and_what_is_done_is_left_alone(tmp_path):
+    jobs = jobs_of(tmp_path, [planned("a", tokens=10), planned("b", tokens=30), planned("c", tokens=20)])
+    assert work(jobs) == ["b", "c", "a"]
+    assert work(jobs) == []
+    jobs.folder.score("c", "minimal_pairs").unlink()  # as when a task is added
+    assert work(jobs) == ["c"]
+
+
+def test_many_workers_make_every_run_once(tmp_path):
+    jobs = jobs_of(tmp_path, [planned(f"r{i}", tokens=i + 1) for i in range(20)])
+    made, lock = [], threading.Lock()
+
+    def make(run):
+        with lock:
+            made.append(run.name)
+        time.sleep(0.005)
+        finish(jobs.folder, run)
+
+    workers = [threading.Thread(target=jobs.work, args=(make, lambda run: None)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        jobs.free()  # who only looks takes nothing from anybody
+    assert sorted(made) == sorted(run.name for run in jobs.runs)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (WorkError("the loss is nan at step 41"), "WorkError: the loss is nan at step 41"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED:\n out of memory"),
+            "RuntimeError: RESOURCE_EXHAUSTED: out of memory",
+        ),
+    ],
+)
+def test_a_failure_is_noted_and_stops_no_other(tmp_path, error, reason):
+    jobs = jobs_of(tmp_path, [planned("a", tokens=30), planned("b"), planned("c")])
+
+    def make(run):
+        if run.name == "a":
+            raise error
+        finish(jobs.folder, run)
+
+    assert work(jobs, make) == ["a", "b", "c"]
+    assert read_json(jobs.folder.failure("a")) == {"name": "a", "reason": reason}
+    assert not jobs.is_held(jobs.runs[0])
+    assert work(jobs, make) == []
+
+
+@pytest.mark.parametrize("error", [Preempted("asked to"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_being_stopped_is_no_failure(tmp_path, error):
+    jobs = jobs_of(tmp_path, [planned("a"), planned("b")])
+
+    def make(run):
+        raise error
+
+    with pytest.raises(type(error)):
+        work(jobs, make)
+    assert not jobs.is_failed(jobs.runs[0]) and jobs.free() == jobs.runs
+
+
+def test_branches_wait_for_their_trunk(tmp_path):
+    trunk, branch = planned("trunk", tokens=10), planned("branch", tokens=1000, trunk="trunk", shared_steps=9)
+    jobs, made = jobs_of(tmp_path, [branch, trunk]), []
+    with jobs_module._lock(jobs.folder, trunk):  # another worker's
+        worker = threading.Thread(target=lambda: made.extend(work(jobs)))
+        worker.start()
+        time.sleep(0.2)
+        assert made == [] and worker.is_alive() and not jobs.is_done(branch)
+        finish(jobs.folder, trunk)
+    worker.join()
+    assert made == ["branch"]
+
+
+def test_branches_of_a_trunk_that_failed_are_made_alone(tmp_path):
+    trunk = planned("trunk", tokens=10)
+    branches = [planned(name, trunk="trunk", shared_steps=5) for name in ("one", "two")]
+    jobs = jobs_of(tmp_path, [*branches, trunk])
+
+    def make(run):
+        if run is trunk:
+            raise WorkError("diverged")
+        finish(jobs.folder, run)
+
+    assert work(jobs, make) == ["trunk", "one", "two"]
+
+
+def test_a_run_of_a_killed_worker_is_free_and_says_whose_it_was(tmp_path):
+    jobs = jobs_of(tmp_path, [planned("a")])
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "took\n"
+    assert jobs.is_held(jobs.runs[0]) and jobs.free() == []
+    assert work(jobs) == []  # it is another's
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    assert jobs.free() == jobs.runs
+    assert jobs.held_by(worker_name(holder.pid)) == jobs.runs[0]
+    assert jobs.held_by(worker_name()) is None
+    assert work(jobs) == ["a"]
+    assert jobs.held_by(worker_name(holder.pid)) is None
+
+
+def test_a_dead_worker_of_the_same_number_is_forgotten(tmp_path):
+    jobs = jobs_of(tmp_path, [planned("a", tokens=1), planned("b", tokens=9)])
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "a").write_text(worker_name())
+    assert work(jobs, lambda run: jobs.held_by(worker_name()).name == run.name or pytest.fail(run.name))
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(InputError, match=r"locks/a: the file system has no locks \(No locks available\)"):
+        work(jobs_of(tmp_path, [planned("a")]))

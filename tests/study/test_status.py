@@ -1,0 +1,62 @@
+"""What `slm study status` says of runs that are done, at work, failed and waiting."""
+
+import json
+
+import pytest
+from planned import finish, jobs_of, planned
+
+from slm_jax.study import format_status, study_status
+from slm_jax.study import jobs as jobs_module
+from slm_jax.study.jobs import work_of
+from slm_jax.study.status import format_progress, minutes_left
+
+
+def write_metrics(jobs, name: str, steps: list[int], end: str = "\n") -> None:
+    path = jobs.folder.run(name) / "metrics.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(json.dumps({"step": step, "loss": 3.0}) for step in steps) + end)
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    """Of 100 updates each: one done, one half way, one failed, a branch a quarter of its way, one waiting."""
+    runs = [planned(name, tokens=6000) for name in ("done", "half", "failed")]
+    runs += [planned("branch", tokens=6000, trunk="done", shared_steps=60), planned("waiting", tokens=6000)]
+    jobs = jobs_of(tmp_path, runs)
+    finish(jobs.folder, runs[0], speed=100.0, seconds=90.0)  # 60 s of updates and 30 beside
+    write_metrics(jobs, "half", [25, 50], end='\n{"step": 60, "lo')  # of a line that is being written
+    write_metrics(jobs, "failed", [10])
+    jobs.fail(runs[2], "the loss is nan at step 11")
+    write_metrics(jobs, "branch", [60, 70])
+    return jobs
+
+
+def test_every_run_has_a_state_and_a_share(jobs):
+    with jobs_module._lock(jobs.folder, jobs.runs[1]):
+        found = {status.run.name: (status.state, status.share) for status in study_status(jobs)}
+    assert found == {
+        "done": ("done", 1.0),
+        "half": ("running", 0.5),
+        "failed": ("failed", 0.1),
+        "branch": ("waiting", 0.25),
+        "waiting": ("waiting", 0.0),
+    }
+
+
+def test_time_left_is_that_of_the_updates_and_what_comes_beside(jobs):
+    statuses = study_status(jobs)
+    # 60 s for a whole run's updates: half of one, three quarters of 40 updates, one whole; 30 s beside each.
+    assert work_of(jobs.runs[3]) == pytest.approx(0.4 * work_of(jobs.runs[4]))
+    assert minutes_left(jobs, statuses) == pytest.approx((30 + 18 + 60 + 3 * 30) / 60)
+    with jobs_module._lock(jobs.folder, jobs.runs[1]), jobs_module._lock(jobs.folder, jobs.runs[4]):
+        assert minutes_left(jobs, study_status(jobs)) == pytest.approx(198 / 2 / 60)
+    (jobs.folder.run("done") / "summary.json").unlink()
+    assert minutes_left(jobs, study_status(jobs)) is None
+
+
+def test_it_is_read_by_people(jobs):
+    lines = format_status(jobs).splitlines()
+    assert lines[2].split(maxsplit=3) == ["failed", "failed", "10%", "the loss is nan at step 11"]
+    assert lines[-1] == "1 of 5 runs done, 3 waiting, 1 failed, about 3 min left"
+    assert "minimal pairs 0.500" in format_progress(jobs, jobs.runs[0])
+    assert format_progress(jobs, jobs.runs[2]) == "  failed failed: the loss is nan at step 11"
