@@ -10,6 +10,7 @@ from slm_jax.model.conversion import (
     to_llama,
 )
 from slm_jax.model.generation import generate
+from slm_jax.model.layers import declare_parts
 from slm_jax.model.likelihood import (
     Batch,
     at_precision,
@@ -43,6 +44,7 @@ __all__ = [
     "count_active_parameters",
     "count_parameters",
     "counted_targets",
+    "declare_parts",
     "default_batch_tokens",
     "from_llama",
     "generate",

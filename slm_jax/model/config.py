@@ -4,9 +4,9 @@ import dataclasses
 import math
 
 from slm_jax.errors import InputError
+from slm_jax.model.blocks import find_block
 
 CHOICES = {
-    "block": ("sequential", "parallel", "post_norm"),
     "norm": ("rmsnorm", "layernorm"),
     "mlp": ("swiglu", "gelu", "relu"),
     "positions": ("rotary", "learned"),
@@ -35,8 +35,9 @@ class ModelConfig:
       kv_heads: heads of keys and values, each shared by heads / kv_heads queries' (0: as many as `heads`).
       head_size: of one head (0: dim / heads).
       mlp_size: the MLP's hidden size (0: the rule above for SwiGLU, 4 * dim for the others).
-      block: "sequential", "parallel" (attention and MLP read the same input, as in GPT-NeoX) or "post_norm"
-        (the norm after each residual sum, none at the end, as in OPT-350M).
+      block: how a layer joins its parts, a file of model/blocks or the path of a Python file: "sequential",
+        "parallel" (attention and MLP read the same input, as in GPT-NeoX) or "post_norm" (the norm after each
+        residual sum, none at the end, as in OPT-350M).
       norm: "rmsnorm" or "layernorm" (which has a bias).
       mlp: "swiglu", "gelu" or "relu"; `mlp_bias` adds biases.
       attention_bias: "none", "qkv" or "all" (also after the attention).
@@ -97,6 +98,7 @@ class ModelConfig:
                 raise InputError(
                     f"model.{field} is {getattr(self, field)!r}: choose one of {', '.join(choices)}"
                 )
+        find_block(self.block)
         self._check_heads()
         if self.positions == "learned" and not self.max_positions:
             raise InputError(

@@ -13,8 +13,9 @@ import numpy as np
 from flax import nnx
 
 from slm_jax.errors import InputError
-from slm_jax.model.blocks import Blocks, apply_norm
+from slm_jax.model.blocks import find_block
 from slm_jax.model.config import TransformerConfig
+from slm_jax.model.layers import Layers, apply_norm
 from slm_jax.model.linear import LINEAR
 from slm_jax.model.parameters import constant, normal
 from slm_jax.model.sharding import constrain
@@ -38,8 +39,8 @@ class Transformer(nnx.Module):
         self.config = config
         table, d, e = (config.vocab_size, config.embedding_dim), config.dim, config.embedding_dim
         self.embedding_VxD = normal(rngs, table, ("vocab", "embed"))
-        self.blocks = Blocks(config, rngs)
-        final, biased = config.block != "post_norm", config.norm == "layernorm"
+        self.blocks = Layers(config, rngs)
+        final, biased = find_block(config.block).final_norm, config.norm == "layernorm"
         self.final_norm_D = constant(1.0, (d,), (None,)) if final else None
         self.final_norm_bias_D = constant(0.0, (d,), (None,)) if final and biased else None
         learned, projected = config.positions == "learned", e != d

@@ -102,7 +102,7 @@ def test_learned_positions_end_somewhere():
     [
         ({"kv_heads": 2}, "model.kv_heads is 2 with model.heads 3"),
         ({"kv_heads": -1}, "model.kv_heads is -1"),
-        ({"block": "serial"}, "model.block is 'serial': choose one of sequential, parallel, post_norm"),
+        ({"block": "serial"}, "model.block is 'serial': there is no such block; choose one of"),
         ({"norm": "batch"}, "model.norm is 'batch'"),
         ({"mlp": "silu"}, "model.mlp is 'silu'"),
         ({"positions": "learned"}, "model.max_positions is 0"),
