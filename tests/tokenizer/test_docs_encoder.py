@@ -66,7 +66,7 @@ def test_a_file_without_an_encoder_and_a_tokenizer_without_its_file_are_named(en
         new_encoder("empty.py", {})
     with pytest.raises(InputError, match=r"encoder: .*absent\.py does not exist; paths start where"):
         new_encoder("absent.py", {})
-    with pytest.raises(InputError, match=r"has no setting 'band'; it has bands"):
+    with pytest.raises(InputError, match=r"has no setting 'band'; it has bands, frame_rate"):
         new_encoder("contrast.py", {"band": 4})
     Tokenizer(encoder, np.eye(5, dtype=np.float32)).save(tmp_path / "tokenizer")
     (tmp_path / "elsewhere").mkdir()
