@@ -86,7 +86,7 @@ def test_many_workers_make_every_run_once(tmp_path):
     ],
 )
 def test_a_failure_is_noted_and_stops_no_other(tmp_path, error, reason):
-    jobs = jobs_of(tmp_path, [planned("a", tokens=30), planned("b"), planned("c")])
+    jobs = jobs_of(tmp_path, [planned("a", tokens=3000), planned("b"), planned("c")])
 
     def make(run):
         if run.name == "a":
