@@ -99,8 +99,8 @@ def test_accuracy_at_equal_compute(answered):
     assert 0 < claim["estimate"]["low"] < 0.08 < claim["estimate"]["high"] < 0.14
     assert (claim["verdict"], claim["unit"]) == ("supported", "accuracy")
     assert claim["because"] == "the whole interval lies above 0"
-    points = f"{100 * claim['estimate']['value']:.1f} points more accurate on pairs than pieces"
-    assert points in claim["text"] and "95 % interval +" in claim["text"]
+    points = f"speech is {100 * claim['estimate']['value']:.0f} points more accurate on pairs than pieces"
+    assert points in claim["text"] and "(95 % interval +" in claim["text"]
     worse = claim_of(folder, study("pairs", ("pieces", "speech")), runs)
     assert worse["verdict"] == "not supported" and "less accurate" in worse["text"]
     assert worse["estimate"]["value"] == pytest.approx(-claim["estimate"]["value"])
