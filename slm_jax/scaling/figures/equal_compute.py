@@ -3,13 +3,16 @@
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from slm_jax.scaling.figures.loss import COMPUTE
 from slm_jax.scaling.figures.names import task_title
 from slm_jax.scaling.figures.seeds import SEED
-from slm_jax.scaling.figures.style import LINE_COLOURS, POINT_MARKERS, legend, log_axis, new_figure
+from slm_jax.scaling.figures.style import LINE_COLOURS, POINT_MARKERS, legend, new_figure, power_of_ten
+from slm_jax.scaling.formatting import format_task
 
 COLOURS = LINE_COLOURS[1:3]
+REACH = 1.5  # beyond the budgets, as a factor
 LOSSES = {"loss": "Loss (nats per token)", "loss_per_second": "Loss (nats per second)"}
 
 
@@ -20,8 +23,9 @@ def draw_equal_compute(claim: dict) -> Figure:
     is the number of the first.
     """
     one, other = (name.replace("_", " ") for name in claim["arms"])
-    what = LOSSES.get(claim["measure"], task_title(claim["measure"]))
-    figure, axes = new_figure(f"{what.partition(' (')[0]} at equal compute:  {one} and {other}")
+    measure = claim["measure"]
+    title = "Loss" if measure in LOSSES else task_title(measure)
+    figure, axes = new_figure(f"{title} at equal compute:  {one} and {other}")
     sizes = list(dict.fromkeys(cell["size"] for cell in claim["cells"]))
     markers = {size: POINT_MARKERS[i % len(POINT_MARKERS)] for i, size in enumerate(sizes)}
     axes.set_xscale("log")
@@ -38,11 +42,12 @@ def draw_equal_compute(claim: dict) -> Figure:
                     seeds = True
             means = [np.mean(of_seeds) for of_seeds in values]
             axes.plot(budgets, means, color=colour, marker=markers[size], linewidth=1.2, zorder=3)
-    if len({cell["budget"] for cell in claim["cells"]}) == 1:  # one budget has no range of its own
-        budget = claim["cells"][0]["budget"]
-        axes.set_xlim(budget / 4, budget * 4)
-    log_axis(axes, "x", COMPUTE, "power")
-    axes.set_ylabel(what if claim["measure"] in LOSSES else f"Accuracy, {what}")
+    budgets = sorted({cell["budget"] for cell in claim["cells"]})
+    axes.set_xlim(budgets[0] / REACH, budgets[-1] * REACH)
+    axes.set_xlabel(COMPUTE)
+    axes.set_xticks(budgets, [power_of_ten(budget) for budget in budgets])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylabel(LOSSES.get(measure, f"Accuracy, {format_task(measure)}"))
     handles = [Line2D([], [], color=c, label=name) for c, name in zip(COLOURS, (one, other), strict=True)]
     handles += [
         Line2D([], [], linestyle="", marker=marker, color="#666666", label=size)

@@ -11,6 +11,7 @@ from slm_jax.scaling.figures.style import (
     LINE_COLOURS,
     POINT_MARKERS,
     draw_law,
+    label_ends,
     log_axis,
     new_figure,
 )
@@ -76,6 +77,10 @@ def draw_groups(groups: dict[str, Runs], laws: dict, task: str) -> Figure:
     if crossing:
         handles.append(Line2D([], [], color="#666666", linestyle=CONTINUED, label="were it not to saturate"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    if len(fitted) > 2:
+        figure.draw_without_rendering()
+        label_ends(axes, [(x, y, text, colours[name]) for x, y, text, name in ends])
+        return figure
     for x, y, text, name in ends:
         above = crossing is None or name != crossing["slower"]
         place = (
