@@ -80,10 +80,14 @@ class Jobs:
     def held_by(self, worker: str) -> PlannedRun | None:
         """The run that a worker (`worker_name`) had when it died."""
         for run in self.runs:
-            path = _lock_path(self.folder, run)
-            if path.exists() and path.read_text() == worker:
+            if worker in self._holders(run):
                 return run
         return None
+
+    def _holders(self, run: PlannedRun) -> list[str]:
+        """Who holds a run, after those who died with it, of which another may take it at once."""
+        path = _lock_path(self.folder, run)
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
     def fail(self, run: PlannedRun, reason: str) -> None:
         write_json(self.folder.failure(run.name), {"name": run.name, "reason": reason[:LONGEST_REASON]})
@@ -103,6 +107,8 @@ class Jobs:
                     return
                 try:
                     make(run)
+                    if jax.process_index() == 0:  # of a worker that died with it just before
+                        self.folder.failure(run.name).unlink(missing_ok=True)
                 except Preempted:
                     raise
                 except Exception as error:
@@ -118,7 +124,8 @@ class Jobs:
     def _forget_namesake(self) -> None:
         """An earlier process with this one's number may have died with a run."""
         while (run := self.held_by(worker_name())) is not None:
-            _lock_path(self.folder, run).write_text("")
+            others = [f"{holder}\n" for holder in self._holders(run) if holder != worker_name()]
+            _lock_path(self.folder, run).write_text("".join(others), encoding="utf-8")
 
     @contextlib.contextmanager
     def _taken(self) -> Iterator[PlannedRun | None]:
@@ -150,8 +157,7 @@ class Jobs:
             file = attempt.enter_context(_lock(self.folder, run))
             if file is None or self.is_done(run) or self.is_failed(run):
                 return False
-            file.truncate(0)
-            file.write(worker_name())
+            file.write(f"{worker_name()}\n")
             file.flush()
             attempt.callback(file.truncate, 0)
             held.push(attempt.pop_all())

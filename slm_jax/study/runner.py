@@ -88,10 +88,11 @@ class Study:
         """Trains and scores the runs of the plan, `at_once` of them at the same time."""
         with self._stage(3, "Training and scoring the grid"):
             jobs = self.jobs()
-            workers = min(workers_for(self.config, at_once), len(jobs.left()))
+            # Not of those left: on how many devices a run is made decides its last digits.
+            workers = min(workers_for(self.config, at_once), len(jobs.runs))
             if workers > 1:
                 work_at_once(jobs, functools.partial(_work_on, self.folder.path), workers)
-            elif workers:
+            else:
                 self.work()
 
     def work(self) -> None:
@@ -132,6 +133,8 @@ class Study:
                 f"{self.folder.path}: only {len(done)} runs finished, too few for a study; slm study status "
                 f"--workdir {self.folder.path} says what became of the others"
             )
+        if len(done) < len(self.jobs().runs):
+            print(f"{len(done)} of {len(self.jobs().runs)} runs are done; the report is of these", flush=True)
         write_results(self.folder, done, self.config)
         curves = read_curves([self.folder.run(run.name) for run in done])
         table = scaling.read_runs(self.folder.path / RESULTS)

@@ -29,10 +29,11 @@ def study_status(jobs: Jobs) -> list[RunStatus]:
     return [_status(jobs, run) for run in jobs.runs]
 
 
-def minutes_left(jobs: Jobs, statuses: list[RunStatus]) -> float | None:
-    """At the speed of the runs that are done, with the workers at work now; None before one is done.
+def minutes_left(jobs: Jobs, statuses: list[RunStatus], between_runs: int = 0) -> float | None:
+    """At the speed of the runs that are done, by the workers at work now; None before one is done.
 
-    A run takes what its updates take, and for compiling and scoring as long as most did.
+    A run takes what its updates take, and for compiling and scoring as long as most did. `between_runs`
+    workers have just ended one.
     """
     done = [status.run for status in statuses if status.state == DONE]
     if not done:
@@ -46,7 +47,7 @@ def minutes_left(jobs: Jobs, statuses: list[RunStatus]) -> float | None:
         for status in statuses
         if status.state in (RUNNING, WAITING)
     ]
-    workers = max(1, sum(status.state == RUNNING for status in statuses))
+    workers = max(1, between_runs + sum(status.state == RUNNING for status in statuses))
     return max(sum(left) / workers, max(left, default=0.0)) / 60
 
 
@@ -74,14 +75,14 @@ def format_progress(jobs: Jobs, run: PlannedRun) -> str:
         macro = read_json(jobs.folder.score(run.name, task))["accuracy"]["macro"]
         scores.append(f"{task.replace('_', ' ')} {macro['value']:.3f}")
     words = ", ".join([*([] if loss is None else [f"loss {loss:.3f}"]), *scores])
-    return f"  {run.name}: {words}; {_summary(jobs, study_status(jobs))}"
+    return f"  {run.name}: {words}; {_summary(jobs, study_status(jobs), between_runs=1)}"
 
 
-def _summary(jobs: Jobs, statuses: list[RunStatus]) -> str:
+def _summary(jobs: Jobs, statuses: list[RunStatus], between_runs: int = 0) -> str:
     counts = Counter(status.state for status in statuses)
     words = [f"{counts[DONE]} of {len(statuses)} runs done"]
     words += [f"{counts[state]} {state}" for state in (RUNNING, WAITING, FAILED) if counts[state]]
-    minutes = minutes_left(jobs, statuses)
+    minutes = minutes_left(jobs, statuses, between_runs)
     if minutes is not None and counts[DONE] + counts[FAILED] < len(statuses):
         words.append(f"about {max(minutes, 1):.0f} min left")
     return ", ".join(words)

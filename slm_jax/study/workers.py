@@ -33,14 +33,15 @@ def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
     total, idle_deaths = sum(map(work_of, jobs.runs)), 0
     try:
         with progress(total=1000, desc="runs", unit="‰") as bar:
-            while team.is_working or (jobs.free() and not team.was_asked_to_stop):
+            while team.working or (jobs.free() and not team.was_asked_to_stop):
                 for pid, code, log in team.take_dead():
                     idle_deaths += not _record_death(jobs, pid, code, log)
                     if idle_deaths > MOST_IDLE_DEATHS:
                         raise WorkError(
                             f"workers die before they have a run; the last with {_ending(code, log)}"
                         )
-                team.fill(len(jobs.left()))
+                # None for what workers of other machines hold.
+                team.fill(min(len(jobs.left()), team.working + len(jobs.free())))
                 done = sum(work_of(run) for run in jobs.runs if jobs.is_done(run))
                 bar.update(int(1000 * done / total) - bar.n)
                 time.sleep(POLL_SECONDS)
@@ -80,14 +81,13 @@ class _Team:
         self._before = signal.signal(signal.SIGTERM, self._stop)
 
     @property
-    def is_working(self) -> bool:
-        return any(process and process.is_alive() for process in self._processes)
+    def working(self) -> int:
+        return sum(bool(process and process.is_alive()) for process in self._processes)
 
     def fill(self, most: int) -> None:
         """Starts workers until all places are taken, or `most`."""
         for place, process in enumerate(self._processes):
-            working = sum(bool(other and other.is_alive()) for other in self._processes)
-            if working < most and not (process and process.is_alive()) and not self.was_asked_to_stop:
+            if self.working < most and not (process and process.is_alive()) and not self.was_asked_to_stop:
                 self._start(place)
 
     def take_dead(self) -> list[tuple[int, int, pathlib.Path]]:
@@ -125,12 +125,13 @@ class _Team:
         process = multiprocessing.get_context("spawn").Process(
             target=_run_worker, args=(self._work, self._log(place))
         )
-        workers = len(self._processes)
+        each = len(self._cores) // len(self._processes)  # the same, so that it is the same who trains what
+        cores = self._cores[place * each : (place + 1) * each] or self._cores
         # Ctrl-C reaches workers through this process alone; SIGTERM waits until they can handle it.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
         try:
             if self._cores:
-                os.sched_setaffinity(0, self._cores[place::workers] or self._cores)
+                os.sched_setaffinity(0, cores)
             with in_environment(self._environments[place]):
                 process.start()
             self._processes[place] = process

@@ -158,8 +158,28 @@ def test_a_run_of_a_killed_worker_is_free_and_says_whose_it_was(tmp_path):
 def test_a_dead_worker_of_the_same_number_is_forgotten(tmp_path):
     jobs = jobs_of(tmp_path, [planned("a", tokens=1), planned("b", tokens=9)])
     (tmp_path / "locks").mkdir()
-    (tmp_path / "locks" / "a").write_text(worker_name())
-    assert work(jobs, lambda run: jobs.held_by(worker_name()).name == run.name or pytest.fail(run.name))
+    (tmp_path / "locks" / "a").write_text(f"1 on elsewhere\n{worker_name()}\n")
+
+    def make(run):
+        assert jobs.held_by(worker_name()) == run
+        finish(jobs.folder, run)
+
+    assert work(jobs, make) == ["b", "a"] and not list((tmp_path / "failed").glob("*"))
+
+
+def test_a_run_that_another_takes_at_once_is_still_the_dead_worker_s(tmp_path):
+    jobs = jobs_of(tmp_path, [planned("a"), planned("b", tokens=1)])
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "a").write_text("1 on here\n")
+
+    def make(run):
+        if run.name == "a":
+            assert jobs.held_by("1 on here") == jobs.held_by(worker_name()) == run
+            jobs.fail(run, "its process ended with SIGKILL")  # as the dead worker's parent says
+        finish(jobs.folder, run)
+
+    assert work(jobs, make) == ["a", "b"]
+    assert not jobs.is_failed(jobs.runs[0]) and jobs.held_by("1 on here") is None
 
 
 def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):

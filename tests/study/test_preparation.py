@@ -1,0 +1,157 @@
+"""From a config to datasets: tokens in order, each source once, and what a folder keeps to."""
+
+import dataclasses
+import json
+
+import pytest
+
+from slm_jax.errors import InputError
+from slm_jax.files import read_json, write_json
+from slm_jax.study import default_study, parse_study
+from slm_jax.study.claim import claimed
+from slm_jax.study.folder import StudyFolder
+from slm_jax.study.preparation import Preparation
+
+
+def config(*, change=None):
+    study = default_study()
+    study.corpora.stories = {"kind": "grammar", "stories": 20}
+    study.corpora.prose = {"kind": "prose", "passages": 20}
+    study.tokens.letters = {"kind": "text", "model": "characters"}
+    study.tokens.words = {"kind": "text", "vocabulary": 60}
+    study.tasks.minimal_pairs = {"kind": "minimal_pairs", "pairs": 1}
+    study.arms.letters = {"corpus": "stories", "tokens": "letters"}
+    study.arms.prose = {"corpus": "prose", "tokens": "letters"}
+    if change:
+        change(study)
+    return parse_study(study)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return StudyFolder(tmp_path / "study")
+
+
+def prepare(folder, study):
+    with claimed(folder, study) as plan:
+        preparation = Preparation(study, folder)
+        preparation.write()
+        preparation.tokenize()
+        write_json(folder.path / "plan.json", plan)
+    return preparation
+
+
+def test_what_arms_need_is_made_and_nothing_else(folder):
+    data = prepare(folder, config()).arm_data()
+    made = {
+        str(path.parent.relative_to(folder.path / "data")) for path in folder.path.glob("data/*/*/*.json")
+    }
+    assert made == {"letters/stories", "letters/prose", "letters/minimal_pairs"}
+    assert not folder.tokenizer("words").exists()
+    # One tokenizer, of the first corpus, for both; EOS after each story, and characters to count.
+    assert data["letters"].vocab_size == data["prose"].vocab_size
+    texts = [
+        row["text"] for row in map(json.loads, folder.corpus("stories").glob("*.jsonl").__next__().open())
+    ]
+    assert 0 < data["letters"].stream_tokens <= sum(len(text) + 1 for text in texts)
+
+
+def test_what_is_there_is_not_made_again(folder):
+    prepare(folder, config())
+    made = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*") if path.is_file()}
+
+    def add(study):
+        study.tasks.more = {"kind": "minimal_pairs", "pairs": 2}
+        study.arms.words = {"corpus": "stories", "tokens": "words"}
+
+    prepare(folder, config(change=add))
+    assert {path for path, time in made.items() if path.stat().st_mtime_ns != time} == {
+        folder.path / "plan.json"
+    }
+    assert folder.dataset("words", "more").exists() and folder.dataset("letters", "more").exists()
+
+
+def set_stories(study):
+    study.corpora.stories.stories = 21
+
+
+def forget_stories(study):
+    del study.corpora["stories"], study.arms["letters"]
+    study.fit_on = "prose"
+
+
+def test_data_are_kept_to_also_when_a_config_has_them_no_more(folder):
+    def drop_task(study):
+        del study.tasks["minimal_pairs"]
+
+    def other_task(study):
+        study.tasks.minimal_pairs.pairs = 2
+
+    prepare(folder, config())
+    prepare(folder, config(change=drop_task))
+    with pytest.raises(InputError, match=r"tasks\.minimal_pairs\.pairs: 1 there, 2 now"):
+        prepare(folder, config(change=other_task))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_stories, r"corpora\.stories\.stories: 20 there, 21 now"),
+        (forget_stories, r"fit_on: 'stories' there, 'prose' now"),
+        (lambda study: study.update({"seed": 3}), "seed: 0 there, 3 now"),
+        (
+            lambda study: study.tokens.letters.update({"lower_case": False}),
+            r"tokens\.letters\.lower_case: True",
+        ),
+    ],
+)
+def test_other_data_are_refused_and_named(folder, change, message):
+    prepare(folder, config())
+    before = (folder.path / "plan.json").read_bytes()
+    with pytest.raises(InputError, match=message):
+        prepare(folder, config(change=change))
+    assert (folder.path / "plan.json").read_bytes() == before
+
+
+def test_what_was_not_made_yet_may_change(folder):
+    with claimed(folder, config()):
+        pass  # ended before anything was written
+    with claimed(folder, config(change=set_stories)) as plan:
+        assert plan["data"]["corpora"]["stories"]["stories"] == 21
+
+
+def test_one_preparation_at_a_time_in_a_folder_of_a_study(folder):
+    with claimed(folder, config()), pytest.raises(InputError, match="another run is at work there"):
+        prepare(folder, config())
+    assert not (folder.path / ".preparing").exists()
+    write_json(folder.path / "plan.json", {"config": {"tables": []}})
+    with pytest.raises(InputError, match="another kind of study"):
+        prepare(folder, config())
+    (folder.path / "plan.json").rename(folder.path / "letter.txt")
+    with pytest.raises(InputError, match="not empty and holds no study"):
+        prepare(folder, config())
+
+
+def test_a_plan_that_is_there_stays_until_the_next_is_complete(folder):
+    prepare(folder, config())
+    plan = read_json(folder.path / "plan.json")
+    write_json(folder.path / "plan.json", plan | {"runs": [{"name": "a"}]})
+    with pytest.raises(KeyboardInterrupt), claimed(folder, config()):
+        raise KeyboardInterrupt
+    assert read_json(folder.path / "plan.json")["runs"] == [{"name": "a"}]
+
+
+def test_a_candidate_longer_than_the_context_is_named(folder):
+    study = dataclasses.replace(config(), context=10)
+    with pytest.raises(InputError, match=r"config\.arms\.letters\.context=\d+ or more"):
+        prepare(folder, study)
+
+
+def test_tokens_of_themselves_are_refused(folder):
+    def turn(study):
+        study.tokens.one = {"kind": "pieces", "of": "two"}
+        study.tokens.two = {"kind": "pieces", "of": "one"}
+        study.arms.circle = {"corpus": "stories", "tokens": "one"}
+
+    with pytest.raises(InputError, match=r"is made of itself \(one of two of one|two of one of two"):
+        prepare(folder, config(change=turn))
