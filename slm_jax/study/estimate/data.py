@@ -8,6 +8,7 @@ import itertools
 import pathlib
 import tempfile
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -149,11 +150,12 @@ def _sampled(config: StudyConfig, folder: StudyFolder) -> StudyData:
         arms[name] = ArmData(arms[name].vocab_size, stream_tokens)
         for tokens in (*config.tokens_of(arm.tokens).needs, arm.tokens):
             found = _size_of(folder.dataset(tokens, arm.corpus))
-            sizes[tokens, arm.corpus] = _scaled(found, corpus.records, corpus.records / first.records)
+            splits = (corpus.training, corpus.records - corpus.training)
+            sizes[tokens, arm.corpus] = _scaled(found, splits, corpus.records / first.records)
             for task in config.tasks_of(name):
                 asked = count(task, modality)
                 by_letters = asked.letters / first.letters if first.letters else asked.records / first.records
-                sizes[tokens, task] = _scaled(found, asked.records, by_letters)
+                sizes[tokens, task] = _scaled(found, (asked.records,), by_letters)
     rates = {
         tokens: _encode_seconds(folder, tokens, whole.source(corpus))
         for tokens, corpus in sizes
@@ -162,10 +164,11 @@ def _sampled(config: StudyConfig, folder: StudyFolder) -> StudyData:
     return StudyData(arms, sizes, _text_bytes(folder), rates, False)
 
 
-def _scaled(sample: DatasetSize, records: int, times: float) -> DatasetSize:
-    tokens, shards = sample.tokens * times, shard_count(records, None)
+def _scaled(sample: DatasetSize, splits: Sequence[int], times: float) -> DatasetSize:
+    """With as many records in its splits, and `times` the tokens."""
+    tokens, shards = sample.tokens * times, sum(shard_count(records, None) for records in splits)
     blocks = 1 + np.ceil(TOKEN_BYTES * tokens / shards / SHARD_BLOCK)
-    return DatasetSize(records, tokens, sample.seconds * times, float(shards * blocks * SHARD_BLOCK))
+    return DatasetSize(sum(splits), tokens, sample.seconds * times, float(shards * blocks * SHARD_BLOCK))
 
 
 def _encode_seconds(folder: StudyFolder, tokens: str, source: Source) -> float:
