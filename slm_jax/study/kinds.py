@@ -42,7 +42,8 @@ def make(room: str, fields: Mapping, path: str):
 
 def complete(room: str, fields: Mapping, path: str) -> dict:
     """The same fields with the kind's defaults for those that are not there."""
-    return {"kind": fields["kind"], **dataclasses.asdict(make(room, fields, path))}
+    made = make(room, fields, path)  # which says when the kind is missing
+    return {"kind": fields["kind"], **dataclasses.asdict(made)}
 
 
 def _package(room: str) -> str:
