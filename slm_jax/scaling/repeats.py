@@ -31,12 +31,6 @@ def cells(runs: Runs) -> np.ndarray:
     )
 
 
-def repeated(runs: Runs) -> Runs:
-    """The runs of which there is more than one."""
-    cell_R = cells(runs)
-    return runs.select(np.bincount(cell_R, minlength=1)[cell_R] > 1)
-
-
 def average_repeats(runs: Runs) -> Runs:
     """One row for each cell, named as its first run; the runs as they are where nothing repeats.
 

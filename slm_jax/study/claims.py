@@ -110,7 +110,8 @@ def _inverse(ratio: dict) -> dict:
 def _judged(unit: str, estimate: dict, threshold: dict[str, float], cells: list[dict]) -> dict:
     verdict, (edge,) = judge(estimate, **threshold), threshold.values()
     if estimate["low"] is None:
-        because = "all runs are of one size and seed, too few for an interval" if cells else "no interval"
+        is_one = len({(cell["size"], cell["seed"]) for cell in cells}) == 1
+        because = f"{'all runs are of one size and seed' if is_one else 'too few resamples'}: no interval"
     elif verdict == CANNOT_TELL:
         because = f"the interval includes {edge:g}"
     else:

@@ -61,7 +61,7 @@ def draw_accuracy_compute(runs: Runs, group: dict, task: str, colours: SizeColou
 
 def _draw_runs(axes, runs: Runs, task: str, x: Callable[[Runs], np.ndarray], colours: SizeColours) -> list:
     """One point a run with the interval of its accuracy, coloured by size; returns the handles of seeds."""
-    seeds = draw_seeds(axes, runs, x, lambda runs: runs.tasks[task].accuracy_R, colours)
+    seeds = draw_seeds(axes, runs, x(runs), runs.tasks[task].accuracy_R, colours)
     runs = average_repeats(runs)
     found, x_R = runs.tasks[task], x(runs)
     for i in np.flatnonzero(np.isfinite(found.accuracy_R) & np.isfinite(x_R)):

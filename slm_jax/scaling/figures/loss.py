@@ -55,7 +55,7 @@ def draw_loss_compute(runs: Runs, group: dict, colours: SizeColours, curves: Cur
     if lowest:
         axes.plot(lowest["flops_P"], lowest["loss_P"], color=GREY, linewidth=3, alpha=0.5)
         handles.append(Line2D([], [], color=GREY, linewidth=3, alpha=0.5, label="its envelope"))
-    handles += draw_seeds(axes, runs, lambda runs: runs.flops_R, lambda runs: runs.loss_R, colours)
+    handles += draw_seeds(axes, runs, runs.flops_R, runs.loss_R, colours)
     runs = average_repeats(runs)
     for flops, loss, size in zip(runs.flops_R, runs.loss_R, runs.params_R, strict=True):
         axes.plot(flops, loss, "o", color=colours(size), zorder=3)
@@ -99,7 +99,7 @@ def draw_isoflop(runs: Runs, group: dict, colours: SizeColours) -> Figure:
     if exponent:
         title += f":  $N_{{opt}} \\propto C^a$, a = {format_estimate(exponent)}"
     figure, axes = new_figure(title)
-    seeds = draw_seeds(axes, runs, lambda runs: runs.params_R, lambda runs: runs.loss_R, colours)
+    seeds = draw_seeds(axes, runs, runs.params_R, runs.loss_R, colours)
     runs = average_repeats(runs)
     budgets, ends = group["isoflop"]["budgets"], []
     labelled = spread(len(budgets), MOST_LABELLED_BUDGETS)
