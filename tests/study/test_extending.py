@@ -14,6 +14,7 @@ from slm_jax.evaluation import open_run
 from slm_jax.files import read_json, read_jsonl
 from slm_jax.model import Transformer, TransformerConfig, count_parameters
 from slm_jax.study import Study, parse_study
+from slm_jax.study.kinds import make
 from slm_jax.study.making import RunMaker
 from slm_jax.tokenizer import load_tokenizer
 
@@ -62,6 +63,27 @@ def test_the_page_has_an_example_of_each_and_its_study_names_them():
     for line in CONFIG_LINES:
         start = line.rstrip("}")
         assert start in shown, line
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("x = 1\n", "the file has no dataclass Task"),
+        ("class Task:\n    pass\n", "the file has no dataclass Task"),
+        (FILES["right_sums.py"].replace("def recordings", "def record"), "its class Task has no recordings"),
+        ("import nowhere_to_be_found\n", r"task\.py, line 1: ModuleNotFoundError"),
+    ],
+)
+def test_what_a_file_lacks_is_named(tmp_path, code, message):
+    (tmp_path / "task.py").write_text(code)
+    with pytest.raises(InputError, match=message):
+        make("tasks", {"kind": str(tmp_path / "task.py")}, "config.tasks.mine")
+
+
+def test_a_file_with_annotations_as_text_is_read(tmp_path):
+    code = "from __future__ import annotations\n" + FILES["right_sums.py"]
+    (tmp_path / "task.py").write_text(code)
+    assert make("tasks", {"kind": str(tmp_path / "task.py"), "pairs": 4}, "config.tasks.mine").pairs == 4
 
 
 @pytest.mark.slow
