@@ -30,7 +30,11 @@ Step by step, on your own recordings:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit code: 0, 2 for bad input, 1 when the work itself failed."""
-    options, rest = _parser().parse_known_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    # Kept from argparse, which takes an option with a space in its value for something else.
+    fields = [argument for argument in arguments if argument.startswith("--config.")]
+    options, rest = _parser().parse_known_args([a for a in arguments if a not in fields])
+    rest += fields
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every option, and of errors twice
     try:
         if rest and not options.takes_config:

@@ -221,3 +221,9 @@ def test_help_teaches(verb, capsys):
         cli.main([*([verb] if verb else []), "--help"])
     assert stopped.value.code == 0
     assert "slm" in capsys.readouterr().out
+
+
+def test_a_field_may_have_spaces_in_its_value(tmp_path, capsys):
+    config = "--config=configs/studies/smoke.py"
+    assert cli.main(["study", config, f"--workdir={tmp_path}", "--config.grid.budgets=(-2e9, 5e9)"]) == 2
+    assert "config.grid.budgets is (-2000000000.0, 5000000000.0)" in capsys.readouterr().err

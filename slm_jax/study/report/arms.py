@@ -5,6 +5,7 @@ from slm_jax.study.report.numbers import words
 
 TOKENS = {  # by kind, of the fields in the config
     "units": "{units} units, {frame_rate} frames/s",
+    "units with weights": "{units} units of {encoder}",
     "pieces": "{vocabulary} pieces of {of}",
     "text": "{model}",
 }
@@ -47,7 +48,8 @@ def describe_arms(plan: dict, runs: list[dict], datasets: list[dict]) -> list[di
 
 
 def _tokens(fields: dict) -> str:
-    return TOKENS.get(fields["kind"], "{kind}").format_map({**fields, "kind": words(fields["kind"])})
+    kind = fields["kind"] + (" with weights" if fields.get("weights") else "")
+    return TOKENS.get(kind, "{kind}").format_map({**fields, "kind": words(fields["kind"])})
 
 
 def _hours(datasets: list[dict], arm: dict) -> float | None:
