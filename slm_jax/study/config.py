@@ -7,6 +7,7 @@ import ml_collections
 
 from slm_jax.errors import InputError
 from slm_jax.model import SIZES
+from slm_jax.study.config_parts import ArmConfig, ClaimConfig, GridConfig
 from slm_jax.study.folder import LOSS
 from slm_jax.study.kinds import CLASSES, complete, make
 from slm_jax.training import (
@@ -21,75 +22,11 @@ from slm_jax.training import (
 
 LOSS_PER_SECOND, GROWTH = "loss_per_second", "growth of "  # measures of claims beside LOSS and tasks
 
-
 # Files of a run beside those of its tasks, and columns of results.csv.
 RESERVED = {
     *("summary", "config", "times", "model", "arm", "modality", "tokenizer", "corpus", "seed", "params"),
     *("tokens", "unique_tokens", "flops", "loss", "loss_per_second"),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class GridConfig:
-    """The runs of an arm: every size at every budget where it gets enough updates and not too many tokens.
-
-    Attributes:
-      budgets: FLOPs. A run of budget C and size N sees D = C / (6 N) tokens.
-      sizes: names of `model.SIZES`; none for the isoFLOP rule: at each budget all from N* / `span` to `span`
-        times N*, which is what the published law of speech units holds best for it.
-      seeds: each run is made with each of them.
-      min_steps: a run is left out when it makes fewer updates,
-      max_epochs: or more passes over the corpus, beyond which repeated data are worth little (Muennighoff et
-        al. 2023).
-      branches: whether the runs of a size and seed share one trunk of updates, as far as their learning rates
-        are the same; for the schedule "wsd".
-    """
-
-    budgets: tuple[float, ...] = (1e11, 1e12, 1e13)
-    sizes: tuple[str, ...] = ("30k", "90k", "170k", "440k")
-    seeds: tuple[int, ...] = (0,)
-    span: float = 4.0
-    min_steps: int = 100
-    max_epochs: float = 8.0
-    branches: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class ArmConfig:
-    """One arm of a study: models of one architecture, trained on one corpus in one kind of tokens.
-
-    Attributes:
-      corpus, tokens: names in config.corpora and config.tokens.
-      model: fields of the model config beside those of the size, such as {"block": "parallel"}.
-      budgets, sizes, seeds, context, batch_size: this arm's own, where the study's do not fit (none or 0: as
-        the study has them).
-    """
-
-    corpus: str = ""
-    tokens: str = ""
-    model: dict[str, object] = dataclasses.field(default_factory=dict)
-    budgets: tuple[float, ...] = ()
-    sizes: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    context: int = 0
-    batch_size: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class ClaimConfig:
-    """A claim about two arms at equal compute: that the first is better than the second on a measure.
-
-    Attributes:
-      says: the claim in words.
-      arms: the better and the other.
-      measure: a task of both, whose accuracy is to be higher; "growth of TASK", the exponent of that accuracy
-        in compute; "loss_per_second" on the held-out part of the corpus, which both have to share; or "loss"
-        per token, for two arms that have their tokens in common too.
-    """
-
-    says: str = ""
-    arms: tuple[str, ...] = ()
-    measure: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +54,7 @@ class StudyConfig:
     fit_on: str = ""
     arms: dict[str, ArmConfig] = dataclasses.field(default_factory=dict)
     claims: dict[str, ClaimConfig] = dataclasses.field(default_factory=dict)
-    grid: GridConfig = GridConfig()
+    grid: GridConfig = dataclasses.field(default_factory=GridConfig)
     context: int = 256
     batch_size: int = 8
     log_every: int = 20
@@ -143,9 +80,7 @@ class StudyConfig:
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise InputError(f"config: {name!r} is to name files; use letters, digits, - and _")
         for name in self.tasks.keys() & RESERVED:
-            raise InputError(
-                f"config.tasks: {name!r} is taken; give the task another name"
-            )
+            raise InputError(f"config.tasks: {name!r} is taken; give the task another name")
         for name in self.tasks.keys() & self.corpora.keys():
             raise InputError(f"config: {name!r} names a corpus and a task; give them names of their own")
         if self.fit_on:
