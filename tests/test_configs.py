@@ -4,12 +4,14 @@ import csv
 import math
 import pathlib
 
+import numpy as np
 import pytest
 
 from slm_jax.cli.config import load_config
 from slm_jax.errors import InputError
 from slm_jax.model import SIZES, TransformerConfig, count_parameters
 from slm_jax.study import TablesConfig, isoflop_grid, machine_for, parse_study, plan_budget
+from slm_jax.tokenizer import MFCC, Tokenizer
 from slm_jax.training import TrainConfig, estimated_bytes, parse_config, parse_dataclass
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -172,7 +174,10 @@ def test_without_a_name_the_endpoints_are_listed():
             load_config(f"{ENDPOINT}{argument}")
 
 
-def test_the_other_configs_are_runs_and_studies():
+def test_the_other_configs_are_runs_and_studies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the pod's study expects its tokenizer
+    (tmp_path / "data").mkdir()
+    Tokenizer(MFCC(), np.random.default_rng(0).normal(size=(5, 26))).save(tmp_path / "data" / "tokenizer")
     assert train_config(CONFIGS / "cpu_small.py").model.dim == SIZES["170k"]["dim"]
     studies = {path.stem: load_config(str(path)) for path in (CONFIGS / "studies").glob("*.py")}
     assert parse_dataclass(TablesConfig, studies.pop("published")).tables
