@@ -17,7 +17,7 @@ from slm_jax.cores import keep_freed_memory
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, write_json
 from slm_jax.model import make_mesh, share_cpu_among_devices
-from slm_jax.study.claim import claimed
+from slm_jax.study.ownership import claimed
 from slm_jax.study.claims import write_claims
 from slm_jax.study.config import StudyConfig, parse_study
 from slm_jax.study.examples import write_examples
