@@ -17,7 +17,6 @@ from slm_jax.cores import keep_freed_memory
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, write_json
 from slm_jax.model import make_mesh, share_cpu_among_devices
-from slm_jax.study.ownership import claimed
 from slm_jax.study.claims import write_claims
 from slm_jax.study.config import StudyConfig, parse_study
 from slm_jax.study.examples import write_examples
@@ -26,6 +25,7 @@ from slm_jax.study.grid import PlannedRun, plan_grid
 from slm_jax.study.jobs import Jobs
 from slm_jax.study.machine import apart, workers_for
 from slm_jax.study.making import RunMaker
+from slm_jax.study.ownership import claimed
 from slm_jax.study.preparation import Preparation
 from slm_jax.study.report import write_report
 from slm_jax.study.results import read_curves, write_results

@@ -8,8 +8,8 @@ import pytest
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, write_json
 from slm_jax.study import default_study, parse_study
-from slm_jax.study.ownership import claimed
 from slm_jax.study.folder import StudyFolder
+from slm_jax.study.ownership import claimed
 from slm_jax.study.preparation import Preparation
 
 
