@@ -40,10 +40,20 @@ def get_config():
         "arms": ("text", "speech"),
         "measure": "growth of minimal_pairs",
     }
+    study.claims.text_knows_the_topic = {
+        "says": "Text models tell the right ending of a story better than speech models at equal compute",
+        "arms": ("text", "speech"),
+        "measure": "topic_cloze",
+    }
     study.claims.stories_teach_meaning = {
         "says": "Simple stories teach meaning better than prose at equal compute",
         "arms": ("speech", "prose"),
         "measure": "topic_cloze",
+    }
+    study.claims.stories_teach_syntax = {
+        "says": "Simple stories teach syntax better than prose at equal compute",
+        "arms": ("speech", "prose"),
+        "measure": "minimal_pairs",
     }
     study.claims.pieces_cost_accuracy = {
         "says": "Units give better accuracy on minimal pairs than pieces of them at equal compute",

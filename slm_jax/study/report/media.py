@@ -45,6 +45,11 @@ CAPTIONS = {  # in reading order: title, how to read it
         "Both axes are logarithmic, so a power law is a straight line and its slope is γ: the steeper, "
         f"the more a decade of compute is worth. {FITS}",
     ),
+    "equal_compute": (
+        "At equal compute",
+        "Each line joins the runs of one size, means over seeds; small dots are single seeds. Compare the two "
+        "colours at one budget and one shape.",
+    ),
     "loss_law": (
         "The loss law, and the best size for a budget",
         "Contours join the sizes and compute to which the law gives the same loss. Read upwards from a "
