@@ -47,7 +47,7 @@ CAPTIONS = {  # in reading order: title, how to read it
     ),
     "equal_compute": (
         "At equal compute",
-        "Each line joins the runs of one size, means over seeds; small dots are single seeds. Compare the two "
+        "Each line joins the runs of one size, means over seeds; small dots are single seeds. Compare the "
         "colours at one budget and one shape.",
     ),
     "loss_law": (
