@@ -7,9 +7,9 @@ import numpy as np
 
 from slm_jax.files import atomic_path, read_json
 from slm_jax.study.config import StudyConfig
-from slm_jax.study.folder import LOSS, RESULTS, StudyFolder
+from slm_jax.study.folder import LOSS, RESULTS, SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
-from slm_jax.training import read_metrics, training_flops
+from slm_jax.training import read_metrics
 
 
 def write_results(folder: StudyFolder, runs: list[PlannedRun], config: StudyConfig) -> None:
@@ -28,7 +28,7 @@ def write_results(folder: StudyFolder, runs: list[PlannedRun], config: StudyConf
 
 
 def _row(folder: StudyFolder, run: PlannedRun, config: StudyConfig) -> dict:
-    summary, arm = read_json(folder.run(run.name) / "summary.json"), config.arms[run.arm]
+    summary, arm = read_json(folder.run(run.name) / SUMMARY), config.arms[run.arm]
     row = {
         "model": run.name,
         "arm": run.arm,
@@ -50,7 +50,8 @@ def read_curves(run_dirs: list[pathlib.Path]) -> dict[str, tuple[np.ndarray, np.
     """Of each run: FLOPs and training loss at every logged step, and the parameters."""
     curves = {}
     for run_dir in run_dirs:
-        rows, params = read_metrics(run_dir), read_json(run_dir / "summary.json")["params"]
-        flops_S = np.array([training_flops(params, row["tokens"]) for row in rows])
-        curves[run_dir.name] = (flops_S, np.array([row["loss"] for row in rows]), params)
+        rows, summary = read_metrics(run_dir), read_json(run_dir / SUMMARY)
+        flops_a_token = summary["flops"] / summary["tokens"]  # of experts, those that a token sees
+        flops_S = np.array([flops_a_token * row["tokens"] for row in rows])
+        curves[run_dir.name] = (flops_S, np.array([row["loss"] for row in rows]), summary["params"])
     return curves
