@@ -24,7 +24,7 @@ import ml_collections
 from slm_jax.errors import InputError
 from slm_jax.model import SIZES, TransformerConfig, count_parameters
 from slm_jax.scaling import optimum
-from slm_jax.study.grid import PlannedRun
+from slm_jax.study.grid import PlannedRun, budget_name
 from slm_jax.study.plan import PUBLISHED_SPEECH_LAW, PUBLISHED_VOCABULARY
 from slm_jax.training import STATE_BYTES, default_config, estimated_bytes, training_flops
 
@@ -76,7 +76,7 @@ def isoflop_grid(budget: float) -> list[PlannedRun]:
         if best / SPAN <= params <= best * SPAN:
             steps = round(budget / training_flops(params, tokens_per_step))
             tokens = steps * tokens_per_step
-            name = f"{size}-{budget:g}".replace("e+", "e")
+            name = f"{size}-{budget_name(budget)}"
             runs.append(PlannedRun(name, size, budget, params, tokens, steps, training_flops(params, tokens)))
     return sorted(runs, key=lambda run: run.params)
 

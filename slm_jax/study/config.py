@@ -20,6 +20,7 @@ from slm_jax.training import (
     parse_dataclass,
 )
 
+OWN = ("budgets", "sizes", "seeds")  # of the grid, what an arm may have of its own
 LOSS_PER_SECOND, GROWTH = "loss_per_second", "growth of "  # measures of claims beside LOSS and tasks
 
 # Files of a run beside those of its tasks, and columns of results.csv.
@@ -99,6 +100,8 @@ class StudyConfig:
             "checkpoint_every": self.checkpoint_every,
             "resamples": self.resamples,
             "grid.span": self.grid.span,
+            "grid.min_steps": self.grid.min_steps,
+            "grid.max_epochs": self.grid.max_epochs,
         }.items():
             if not value > 0:
                 raise InputError(f"config.{path} is {value}: it must be positive")
@@ -111,16 +114,20 @@ class StudyConfig:
         unknown = [size for size in grid.sizes if size not in SIZES]
         if unknown:
             raise InputError(f"config: no size is called {unknown[0]!r}; there are {', '.join(SIZES)}")
-        for field in ("sizes", "budgets", "seeds"):
+        place = {field: f"{path if getattr(arm, field) else 'config.grid'}.{field}" for field in OWN}
+        for field in OWN:
             values = getattr(grid, field)
             if len(set(values)) != len(values) or (not values and field != "sizes"):
-                raise InputError(f"config.grid.{field} is {values}: name at least one, and none twice")
+                raise InputError(f"{place[field]} is {values}: name at least one, and none twice")
         if not all(0 < budget < math.inf for budget in grid.budgets):
-            raise InputError(f"config.grid.budgets is {grid.budgets}: give positive numbers of FLOPs")
+            raise InputError(f"{place['budgets']} is {grid.budgets}: give positive numbers of FLOPs")
         if len({f"{budget:g}" for budget in grid.budgets}) != len(grid.budgets):
-            raise InputError(f"config.grid.budgets is {grid.budgets}: runs of two would have the same name")
+            raise InputError(f"{place['budgets']} is {grid.budgets}: runs of two would have the same name")
         if min(grid.seeds) < 0:
-            raise InputError(f"config.grid.seeds is {grid.seeds}: give whole numbers from 0")
+            raise InputError(f"{place['seeds']} is {grid.seeds}: give whole numbers from 0")
+        for field in ("context", "batch_size"):
+            if getattr(arm, field) < 0:
+                raise InputError(f"{path}.{field} is {getattr(arm, field)}: it must be positive")
         parse_dataclass(ModelConfig, SIZES["30k"] | arm.model, f"{path}.model")
 
     def _check_claim(self, path: str, claim: ClaimConfig) -> None:
@@ -155,8 +162,18 @@ class StudyConfig:
 
     def grid_of(self, arm: str) -> GridConfig:
         """The grid of an arm: the study's, but for what the arm has its own of."""
-        own = {field: getattr(self.arms[arm], field) for field in ("budgets", "sizes", "seeds")}
+        own = {field: getattr(self.arms[arm], field) for field in OWN}
         return dataclasses.replace(self.grid, **{field: value for field, value in own.items() if value})
+
+    @property
+    def fitted_on(self) -> str:
+        """The corpus that tokenizers are fitted on."""
+        return self.fit_on or next(iter(self.corpora))
+
+    @property
+    def batch_divisor(self) -> int:
+        """What the batches of all arms split over: the most CPU devices that can train any of them."""
+        return math.gcd(*map(self.batch_size_of, self.arms))
 
     def context_of(self, arm: str) -> int:
         return self.arms[arm].context or self.context

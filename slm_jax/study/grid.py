@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import re
 from collections.abc import Mapping
 
 from slm_jax.errors import InputError
@@ -64,7 +65,12 @@ def plan_grid(config: StudyConfig, data: Mapping[str, ArmData]) -> list[PlannedR
 
 def run_name(arm: str, size: str, budget: float, seed: int) -> str:
     """As speech-30k-1e12, and speech-30k-1e12-s1 for the seed 1."""
-    return f"{arm}-{size}-{budget:g}".replace("e+", "e") + (f"-s{seed}" if seed else "")
+    return f"{arm}-{size}-{budget_name(budget)}" + (f"-s{seed}" if seed else "")
+
+
+def budget_name(budget: float) -> str:
+    """FLOPs in names: 4e9 and 1.2e12."""
+    return re.sub(r"e\+0*", "e", f"{budget:g}")
 
 
 def _arm_runs(config: StudyConfig, arm: str, data: ArmData) -> list[PlannedRun]:

@@ -27,14 +27,13 @@ class Preparation:
 
     def tokenize(self) -> None:
         """The tokenizers, and every dataset that an arm needs; first those that other tokens are made of."""
-        fitted_on = self.config.fit_on or next(iter(self.config.corpora))
         for tokens in self._ordered_tokens():
             kind, tokenizer = self.config.tokens_of(tokens), self.folder.tokenizer(tokens)
             if not tokenizer.exists():
                 tokenizer.parent.mkdir(parents=True, exist_ok=True)
                 for needed in kind.needs:
-                    self._encode(needed, fitted_on)
-                kind.fit(self.source(fitted_on), tokenizer, self.config.seed)
+                    self._encode(needed, self.config.fitted_on)
+                kind.fit(self.source(self.config.fitted_on), tokenizer, self.config.seed)
             for source in self._sources(tokens):
                 self._encode(tokens, source)
         for arm in self.config.arms:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import math
 import os
 import pathlib
 import shutil
@@ -154,7 +153,7 @@ class Study:
         """Of JAX and the C library, before either is used."""
         keep_freed_memory()
         if not jax.distributed.is_initialized():
-            share_cpu_among_devices(math.gcd(*map(self.config.batch_size_of, self.config.arms)))
+            share_cpu_among_devices(self.config.batch_divisor)
 
     @contextlib.contextmanager
     def _stage(self, number: int, title: str) -> Iterator[None]:

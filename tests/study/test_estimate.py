@@ -97,7 +97,7 @@ def test_a_plan_is_read_by_people(estimated):
     text = format_estimate(estimated())
     assert "speech: stories in units, vocabulary 32, about 97,000 tokens a pass" in text
     rows = [line for line in text.splitlines() if line.lstrip().startswith(("12k", "30k"))]
-    assert len(rows) == 4 and all(" 1e09 " in row for row in rows)
+    assert len(rows) == 4 and all(" 1e9 " in row for row in rows)
     assert "Estimated from the first 64 recordings" in text and "by a stopwatch" in text
     assert "runs   4 of 2 arms, 2 at once" in text
 

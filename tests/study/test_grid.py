@@ -11,6 +11,7 @@ from slm_jax.errors import InputError
 from slm_jax.model import SIZES, TransformerConfig, count_parameters
 from slm_jax.scaling import PUBLISHED_SPEECH_LAW, optimum
 from slm_jax.study import ArmData, default_study, parse_study, plan_grid
+from slm_jax.study.grid import budget_name
 from slm_jax.training import decay_start
 
 TOKENS_PER_STEP = 4 * 256
@@ -143,6 +144,8 @@ def test_an_arm_may_have_a_grid_of_its_own():
         ({"branches": True}, "needs config.optimizer.schedule='wsd'"),
         ({"budgets": (1e12, 1.0000001e12)}, "same name"),
         ({"seeds": (0, -1)}, "seeds"),
+        ({"min_steps": 0}, r"grid\.min_steps is 0"),
+        ({"max_epochs": 0.0}, r"grid\.max_epochs is 0\.0"),
     ],
 )
 def test_a_wrong_grid_is_named(change, message):
@@ -154,3 +157,27 @@ def test_names_tell_budgets_apart():
     runs = plan(study(budgets=(1e12, 1.2e12, 1.5e12), sizes=("30k", "90k")))
     assert len({run.name for run in runs}) == 6
     assert "speech-30k-1.2e12" in {run.name for run in runs}
+    assert [budget_name(budget) for budget in (4e9, 1.5e9, 1e10, 1e12)] == ["4e9", "1.5e9", "1e10", "1e12"]
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"budgets": (1e12, -1.0)}, r"config\.arms\.speech\.budgets is .*positive"),
+        ({"seeds": (1, 1)}, r"config\.arms\.speech\.seeds is .*none twice"),
+        ({"context": -5}, r"config\.arms\.speech\.context is -5"),
+        ({"batch_size": -1}, r"config\.arms\.speech\.batch_size is -1"),
+    ],
+)
+def test_what_is_wrong_with_an_arm_s_own_grid_is_named(own, message):
+    config = study()
+    config.arms.speech = {"corpus": "stories", "tokens": "letters", **own}
+    with pytest.raises(InputError, match=message):
+        parse_study(config)
+
+
+def test_any_arm_s_batch_splits_over_the_devices_of_all():
+    config = study()
+    config.batch_size = 12
+    config.arms.small = {"corpus": "stories", "tokens": "letters", "batch_size": 8}
+    assert parse_study(config).batch_divisor == 4

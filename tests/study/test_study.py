@@ -168,10 +168,10 @@ def test_a_study_killed_again_and_again_ends_with_the_same_results(study, folder
 def test_sigterm_saves_and_the_rest_is_for_workers(study, folder, tmp_path):
     """Prepared, begun, stopped, gone on with by workers beside each other, and reported."""
     directory = shutil.copytree(study[0], tmp_path / "stopped")
-    for name in ("speech-12k-2e09", "speech-12k-1e09"):
+    for name in ("speech-12k-2e9", "speech-12k-1e9"):
         shutil.rmtree(directory / "runs" / name)
     worker = start("train", "--workdir", directory)
-    while not (directory / "runs" / "speech-12k-2e09" / "metrics.jsonl").exists():
+    while not (directory / "runs" / "speech-12k-2e9" / "metrics.jsonl").exists():
         assert worker.poll() is None
         time.sleep(0.05)
     worker.send_signal(signal.SIGTERM)
@@ -195,10 +195,10 @@ def test_a_budget_and_a_task_are_added_without_training_anything_again(study, fo
     )
     after = made(copy)
     assert {name: after[name] for name in before} == before
-    assert after.keys() - before.keys() == {"text-12k-3e09"}
+    assert after.keys() - before.keys() == {"text-12k-3e9"}
     assert all(0 <= float(row["more_pairs"]) <= 1 for row in rows(copy))
     planned = {run["name"]: run for run in read_json(copy / "plan.json")["runs"]}
-    assert planned["text-12k-2e09"]["trunk"] == ""  # it was made before there was a longer one
+    assert planned["text-12k-2e9"]["trunk"] == ""  # it was made before there was a longer one
 
 
 def test_a_run_that_diverges_is_reported_and_stops_no_other(study, folder, tmp_path):

@@ -87,11 +87,11 @@ def estimate_study(
 
 def _prepare_seconds(config: StudyConfig, data: StudyData) -> float:
     """Of all cores; fitting centroids is taken to last as long as encoding their sample twice."""
-    seconds, fitted_on = 0.0, config.fit_on or next(iter(config.corpora))
+    seconds = 0.0
     for (tokens, source), size in data.datasets.items():
         rate = data.encode_seconds.get(tokens, 0.0)
         seconds += rate * size.seconds
-        if source == fitted_on:
+        if source == config.fitted_on:
             seconds += 2 * rate * min(size.seconds, config.tokens[tokens].get("sample_seconds", 0.0))
     return seconds / available_cores()
 

@@ -122,7 +122,7 @@ def _time_in_share(config: StudyConfig, shapes: list[_Shape], place: int, worker
         os.sched_setaffinity(0, cores[place::workers] or cores)
     os.environ.update(shares(workers)[place])
     keep_freed_memory()
-    share_cpu_among_devices(config.batch_size)
+    share_cpu_among_devices(config.batch_divisor)
     with tempfile.TemporaryDirectory() as cache:
         jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

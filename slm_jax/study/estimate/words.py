@@ -2,7 +2,7 @@
 
 from slm_jax.study.estimate.cost import Estimate
 from slm_jax.study.estimate.data import SAMPLE
-from slm_jax.study.grid import PlannedRun
+from slm_jax.study.grid import PlannedRun, budget_name
 
 COLUMNS = "  size   budget  seed   parameters         tokens  epochs    FLOPs  trunk"
 
@@ -22,10 +22,9 @@ def format_estimate(estimate: Estimate) -> str:
 
 
 def _row(estimate: Estimate, run: PlannedRun) -> str:
-    budget = f"{run.budget:g}".replace("e+", "e")
     trunk = f"  {run.shared_steps / run.steps:.0%} from {run.trunk}" if run.trunk else ""
     return (
-        f"{run.size:>6} {budget:>8} {run.seed:5d} {run.params:12,d} {run.tokens:14,d} "
+        f"{run.size:>6} {budget_name(run.budget):>8} {run.seed:5d} {run.params:12,d} {run.tokens:14,d} "
         f"{estimate.epochs(run):7.2f} {run.flops:8.2e}{trunk}"
     )
 
