@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 import jax
 
@@ -23,6 +24,8 @@ ACCELERATORS = {
     "/dev/accel[0-9]*": "TPU_VISIBLE_CHIPS",
     "/dev/vfio/[0-9]*": "TPU_VISIBLE_CHIPS",
 }
+# Without which JAX computes on the CPU beside them.
+SOFTWARE = {"CUDA_VISIBLE_DEVICES": "jax_plugins", "TPU_VISIBLE_CHIPS": "libtpu"}
 # What libtpu has to be told of a process's chips beside which they are.
 TPU_BOUNDS = {1: "1,1,1", 2: "1,2,1", 4: "2,2,1"}
 
@@ -62,6 +65,8 @@ def shares(workers: int) -> list[dict[str, str]]:
     """What each worker's environment says of the accelerators it may use; nothing where there are none."""
     used = {} if os.environ.get("JAX_PLATFORMS") == "cpu" else ACCELERATORS
     for pattern, variable in used.items():
+        if find_spec(SOFTWARE[variable]) is None:
+            continue
         named = os.environ.get(variable, ",".join(map(str, range(len(glob.glob(pattern))))))
         found = named.split(",") if named else []
         if found:

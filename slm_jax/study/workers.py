@@ -16,7 +16,7 @@ from slm_jax.progress import progress
 from slm_jax.study.jobs import Jobs, work_of, worker_name
 from slm_jax.study.machine import end_with_parent, in_environment, shares
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 LAST_WORDS = 800  # characters of a worker's log
 MOST_IDLE_DEATHS = 3  # of workers that had no run: more, and something is wrong with all of them
 
@@ -30,7 +30,7 @@ def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
     logs = jobs.folder.path / "logs"
     logs.mkdir(exist_ok=True)
     team = _Team(work, workers, logs)
-    total, idle_deaths = sum(map(work_of, jobs.runs)), 0
+    total, idle_deaths, undone = sum(map(work_of, jobs.runs)), 0, jobs.runs
     try:
         with progress(total=1000, desc="runs", unit="‰") as bar:
             while team.working or (jobs.free() and not team.was_asked_to_stop):
@@ -40,10 +40,10 @@ def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
                         raise WorkError(
                             f"workers die before they have a run; the last with {_ending(code, log)}"
                         )
-                # None for what workers of other machines hold.
-                team.fill(min(len(jobs.left()), team.working + len(jobs.free())))
-                done = sum(work_of(run) for run in jobs.runs if jobs.is_done(run))
-                bar.update(int(1000 * done / total) - bar.n)
+                if team.working < workers:  # none for what workers of other machines hold
+                    team.fill(min(len(jobs.left()), team.working + len(jobs.free())))
+                undone = [run for run in undone if not jobs.is_done(run)]
+                bar.update(int(1000 * (1 - sum(map(work_of, undone)) / total)) - bar.n)
                 time.sleep(POLL_SECONDS)
     finally:
         team.end()

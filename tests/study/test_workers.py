@@ -110,12 +110,13 @@ def test_workers_end_with_their_parent(tmp_path, sent, saves, code):
 
 @pytest.fixture
 def accelerators(monkeypatch):
-    """The device files that a machine has."""
+    """The device files that a machine has, and the software for them."""
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     for variable in machine.ACCELERATORS.values():
         monkeypatch.delenv(variable, raising=False)
 
-    def have(pattern: str, count: int) -> None:
+    def have(pattern: str, count: int, software: bool = True) -> None:
+        monkeypatch.setattr(machine, "find_spec", lambda name: name if software else None)
         monkeypatch.setattr(machine.glob, "glob", lambda asked: ["x"] * count if asked == pattern else [])
 
     return have
@@ -144,6 +145,11 @@ def test_workers_share_the_chips_of_a_tpu_host(accelerators):
 def test_without_accelerators_there_is_nothing_to_share(accelerators):
     accelerators("/dev/none", 1)
     assert shares(2) == [{}, {}]
+
+
+def test_a_gpu_that_jax_cannot_use_is_nothing_to_share(accelerators):
+    accelerators("/dev/nvidia[0-9]*", 1, software=False)
+    assert shares(4) == [{}] * 4
 
 
 def test_a_machine_takes_a_worker_a_core_at_most_four(monkeypatch):
