@@ -1,6 +1,7 @@
 """The examples of a study: of a tiny one whose speech is made here, and of its trained models."""
 
 import io
+import types
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from slm_jax.files import read_json
 from slm_jax.study import parse_study, plan_grid
 from slm_jax.study.examples import write_examples
 from slm_jax.study.examples.clips import Clips, beginning, left_out_if_it_fails
-from slm_jax.study.examples.continuations import models_to_hear
+from slm_jax.study.examples.continuations import _begun_text, models_to_hear
 from slm_jax.study.folder import StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.making import RunMaker
@@ -134,6 +135,12 @@ def test_a_cut_recording_has_the_words_of_its_share():
     assert wave_S[0] == 1 and wave_S[-1] == 0
     whole_S, text = beginning(np.ones(10, np.float32), RATE, 4.0, "a b")
     assert len(whole_S) == 10 and text == "a b"
+
+
+def test_text_that_no_tokenizer_writes_is_named():
+    dataset = types.SimpleNamespace(directory="data/words/stories")
+    with pytest.raises(InputError, match="data/words/stories: no tokenizer of its tokens can write"):
+        _begun_text(dataset, types.SimpleNamespace(kind="external"))
 
 
 def test_sound_that_is_too_large_leaves_no_file(tmp_path):

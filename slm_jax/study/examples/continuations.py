@@ -13,6 +13,7 @@ from slm_jax.study.examples.clips import Clips, first_words, left_out_if_it_fail
 from slm_jax.study.folder import StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.written import SPEECH, TEXT
+from slm_jax.tokenizer import TEXT as OF_TEXT
 from slm_jax.tokenizer import resynthesize
 
 PROMPT_SECONDS, CONTINUED_SECONDS = 2.0, 6.0
@@ -99,6 +100,8 @@ def _begun_speech(config: StudyConfig, folder: StudyFolder, arm: str) -> _Begun:
 
 
 def _begun_text(dataset: UnitDataset, reader: Reader) -> _Begun:
+    if reader.kind != OF_TEXT:
+        raise InputError(f"{dataset.directory}: no tokenizer of its tokens can write them as text")
     row = next(dataset.examples(_held_out(dataset)))
     text = reader.read(row["units"])
     given = text[: round(PROMPT_SECONDS * CHARACTERS_A_SECOND)].rpartition(" ")[0]
