@@ -15,15 +15,19 @@ from slm_jax.study.folder import LOSS, SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.training import TrainConfig, saved_steps, train
 
+SHAPES_KEPT = 8  # of models, with their compiled programs: tens of MB and more each
+
 
 class RunMaker:
     """Trains and scores the runs of a plan."""
 
     def __init__(self, config: StudyConfig, folder: StudyFolder, runs: list[PlannedRun]):
         self.config, self.folder, self.runs = config, folder, runs
+        self._shapes: set[tuple[str, str]] = set()
 
     def make(self, run: PlannedRun) -> None:
         started = time.monotonic()
+        self._make_room(run)
         self.train(run)
         self.score(run)
         if jax.process_index() == 0:
@@ -57,6 +61,14 @@ class RunMaker:
             else:
                 result = evaluate(opened, self.folder.dataset(tokens, task), task=task, items=True)
             write_result(result, self.folder.score(run.name, task))
+
+    def _make_room(self, run: PlannedRun) -> None:
+        """Forgets compiled programs before they fill the memory; the cache on disk keeps them."""
+        shape = (run.arm, run.size)
+        if shape not in self._shapes and len(self._shapes) == SHAPES_KEPT:
+            jax.clear_caches()
+            self._shapes.clear()
+        self._shapes.add(shape)
 
     def _as_made(self, run: PlannedRun) -> PlannedRun:
         if (self.folder.run(run.name) / SUMMARY).exists():
