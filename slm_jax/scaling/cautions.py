@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from slm_jax.scaling.formatting import format_task
+from slm_jax.scaling.growth import Growth
 from slm_jax.scaling.law_fit import LawFit
 from slm_jax.scaling.oddities import oddities
 from slm_jax.scaling.table import MEASURED, Runs
@@ -13,6 +15,7 @@ REPETITION = (
 )
 FLAT = 0.01  # spread of an exponent among equally good fits
 WIDE = 0.5  # width of the interval of a
+CEILING = 0.95  # an accuracy that leaves little room
 
 
 def table_warnings(runs: Runs, cells: int) -> list[str]:
@@ -83,6 +86,18 @@ def law_warnings(law: LawFit, group: dict, runs: Runs) -> list[str]:
                 "extrapolations may be off the same way."
             )
     return found
+
+
+def growth_warnings(task: str, growth: Growth) -> list[str]:
+    """Warnings about the power law of accuracy on a task: that it goes through runs with no room to grow."""
+    runs, best = int((growth.accuracy_F >= CEILING).sum()), growth.accuracy_F.max()
+    if not runs or np.isfinite(growth.saturation_1B[0]):
+        return []
+    count = "a run" if runs == 1 else f"{runs} runs"
+    return [
+        f"The power law of accuracy on {format_task(task)} goes through {count} near the most there is "
+        f"({best:.2f} of 1), where accuracy can hardly grow: gamma may be too small."
+    ]
 
 
 def bound_warnings(law: LawFit) -> list[str]:

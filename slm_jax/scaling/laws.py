@@ -5,7 +5,13 @@ import numpy as np
 from slm_jax.errors import InputError
 from slm_jax.scaling.allocation import best_for, best_split
 from slm_jax.scaling.bootstrap import CONFIDENCE, resample_counts
-from slm_jax.scaling.cautions import bound_warnings, law_warnings, table_warnings, why_no_losses
+from slm_jax.scaling.cautions import (
+    bound_warnings,
+    growth_warnings,
+    law_warnings,
+    table_warnings,
+    why_no_losses,
+)
 from slm_jax.scaling.compare import compare_exponents, compare_groups
 from slm_jax.scaling.downstream import MIN_RUNS as MIN_TASK_RUNS
 from slm_jax.scaling.downstream import fit_task
@@ -248,6 +254,7 @@ class _GroupFit:
         found["compute"] = growth and growth.record(self.flops_P)
         if growth:
             self.growths[task] = growth
+            self.group["warnings"] += growth_warnings(task, growth)
         if growth and growth.frontier == HIGHEST_ACCURACY:  # grows by construction: no evidence for a claim
             trend = fit_growth(self.runs, task, resamples=self.resamples, rng=self.rng, through=ALL_RUNS)
             found["compute"]["all_runs"] = trend.estimate(trend.gamma_1B)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from law_tables import write_table
 
 from slm_jax.scaling import read_runs
+from slm_jax.scaling.cautions import growth_warnings
 from slm_jax.scaling.growth import ALL_RUNS, HIGHEST_ACCURACY, LOWEST_LOSS, fit_growth, frontier_runs
 
 FLOPS = np.geomspace(1e15, 1e20, 16)
@@ -43,6 +44,16 @@ def test_growth_until_accuracy_saturates(tmp_path):
     assert found["points"][0]["value"] == pytest.approx(ceiling, abs=0.005)
     straight = grow(runs, through=ALL_RUNS, saturates=False).record([1e21])
     assert straight["saturation"] is None and straight["exponent"]["value"] < 0.04
+
+
+def test_warns_of_runs_without_room_to_grow(tmp_path):
+    steep = 0.97 * (FLOPS / FLOPS[-1]) ** 0.05  # above 0.95 at the last alone
+    (warning,) = growth_warnings("pairs", grow(table(tmp_path, steep)))
+    assert "goes through a run near the most there is (0.97 of 1)" in warning
+    assert growth_warnings("pairs", grow(table(tmp_path, 0.9 * steep))) == []
+    level = np.minimum(1.2 * (FLOPS / FLOPS[-1]) ** 0.08, 0.98)
+    saturating = grow(table(tmp_path, level), through=ALL_RUNS)
+    assert np.isfinite(saturating.saturation_1B[0]) and growth_warnings("pairs", saturating) == []
 
 
 def test_saturation_is_rarely_found_where_there_is_none(tmp_path):
