@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from slm_jax.scaling.bootstrap import Estimate
 
+MOST_MORE_PLACES = 3
 TASK_NAMES = {
     "blimp": "(s)BLIMP",
     "sblimp": "sBLIMP",
@@ -13,8 +14,12 @@ TASK_NAMES = {
 }
 
 
-def format_estimate(found: Estimate | None, write: Callable[[float], str] | None = None) -> str:
+def format_estimate(
+    found: Estimate | None, write: Callable[[float], str] | None = None, *, beside: float | None = None
+) -> str:
     """`0.51 [0.43, 0.60]`: two digits of the interval's width, or as `write` writes a number.
+
+    Digits enough to see on which side of the number `beside` either end lies (`places_for_interval`).
 
     The brackets say so where there is no interval; then the value has three significant digits.
     """
@@ -22,13 +27,16 @@ def format_estimate(found: Estimate | None, write: Callable[[float], str] | None
         return "none"
     if found["low"] is None:
         return f"{(write or '{:.3g}'.format)(found['value'])} [no interval]"
-    places = places_for_interval(found["low"], found["high"])
+    places = places_for_interval(found["low"], found["high"], beside)
     write = write or ("{:.3g}" if places is None else f"{{:z.{places}f}}").format
     return f"{write(found['value'])} [{write(found['low'])}, {write(found['high'])}]"
 
 
-def places_for_interval(low: float, high: float) -> int | None:
+def places_for_interval(low: float, high: float, beside: float | None = None) -> int | None:
     """Decimal places that show two digits of an interval's width: more would be noise.
+
+    A few more where an end would be rounded to the number `beside`, from which it is to be told apart: 0.97
+    is not written 1.0 when the question is whether the interval includes 1.
 
     None where significant digits say more: the ends are equal, far from 1, or decades apart.
     """
@@ -36,7 +44,11 @@ def places_for_interval(low: float, high: float) -> int | None:
     largest = max(abs(low), abs(high))
     if high - low <= 1e-9 * largest or decades_apart or largest >= 1e5:
         return None
-    return max(0, 1 - math.floor(math.log10(high - low)))
+    places = max(0, 1 - math.floor(math.log10(high - low)))
+    for more in range(places, places + MOST_MORE_PLACES):
+        if beside is None or all(end == beside or round(end, more) != beside for end in (low, high)):
+            return more
+    return places + MOST_MORE_PLACES
 
 
 def format_task(task: str) -> str:

@@ -22,9 +22,8 @@ def format_summary(laws: dict) -> str:
     if laws["comparisons"]:
         lines += ["", "Decades of compute of the slower that one decade of the faster is worth"]
         for row in laws["comparisons"]:
-            lines.append(
-                f"  {row['task']}: {row['faster']} over {row['slower']} {format_estimate(row['gamma_ratio'])}"
-            )
+            ratio = format_estimate(row["gamma_ratio"], beside=1.0)
+            lines.append(f"  {row['task']}: {row['faster']} over {row['slower']} {ratio}")
             level = next(level for level in row["levels"] if level["best_of"] == row["faster"])
             needed = format_estimate(level["log10_flops"][row["slower"]], "10^{:.1f}".format)
             extrapolated = ", extrapolated" if row["slower"] in level["extrapolated"] else ""
@@ -36,7 +35,7 @@ def format_summary(laws: dict) -> str:
         one, other = row["groups"]
         lines.append(
             f"[{row['verdict']}] {one} and {other} differ in {row['quantity']}: "
-            f"{format_estimate(row['difference'])}"
+            f"{format_estimate(row['difference'], beside=0.0)}"
         )
     for row in laws["shared_floor"]:
         one, other = row["groups"]

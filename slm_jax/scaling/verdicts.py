@@ -63,9 +63,9 @@ def _claim(text, task, symbol, found, threshold, absent) -> dict:
     elif found["low"] is None:
         because = f"{symbol} = {found['value']:.3g}, from too few runs for an interval"
     else:
-        because = f"{symbol} = {format_estimate(found)}"
+        (edge,) = threshold.values()
+        because = f"{symbol} = {format_estimate(found, beside=edge)}"
         if verdict == CANNOT_TELL:
-            edge = next(iter(threshold.values()))
             because += f", an interval that includes {edge:g}"
     estimate = found and {key: found[key] for key in ("value", "low", "high")}
     return {

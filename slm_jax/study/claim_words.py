@@ -19,7 +19,7 @@ def sentence(claim: dict) -> str:
         said = f"Accuracy on {format_task(measure.removeprefix(GROWTH))} grows faster with compute"
         return f"{said} for {faster} than for {slower}: {claim['because']}."
     if measure.startswith(GROWTH):
-        number, interval = _numbers(found, "")
+        number, interval = _numbers(found, "", beside=1.0)
         task = format_task(measure.removeprefix(GROWTH))
         said = f"Accuracy on {task} grows {number} times as fast with compute for {better} as for {other}"
     elif claim["unit"] == "accuracy":
@@ -32,18 +32,20 @@ def sentence(claim: dict) -> str:
     else:
         number, interval = _numbers(found, "+")
         more, what = "higher" if found["value"] >= 0 else "lower", "token" if measure == LOSS else "second"
-        said = f"At equal compute, the loss per {what} of {better} is {number} % {more} than that of {other}"
+        said = f"At equal compute, the loss of {better} per {what} is {number} % {more} than that of {other}"
         interval = interval and f"{interval} %"
     if interval is None:
         return f"{said}; {claim['because']}."
-    undecided = ", which leaves open which is better" if claim["verdict"] == CANNOT_TELL else ""
-    return f"{said} (95 % interval {interval}){undecided}."
+    if claim["verdict"] != CANNOT_TELL:
+        return f"{said} (95 % interval {interval})."
+    undecided = "grows faster" if measure.startswith(GROWTH) else "is better"
+    return f"{said} (95 % interval {interval}), which leaves open which {undecided}."
 
 
-def _numbers(found: dict, sign: str) -> tuple[str, str | None]:
+def _numbers(found: dict, sign: str, beside: float = 0.0) -> tuple[str, str | None]:
     """The size of an estimate, without its sign where the interval has one, and its interval."""
     low, high = found["low"], found["high"]
-    places = None if low is None else places_for_interval(low, high)
+    places = None if low is None else places_for_interval(low, high, beside)
     write = ".3g" if places is None else f".{places}f"
     number = f"{abs(found['value']):{write}}"
     if low is None:

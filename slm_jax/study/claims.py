@@ -84,15 +84,16 @@ def _growth(claim: ClaimConfig, laws: dict) -> dict:
         ),
         None,
     )
-    if row and row["gamma_ratio"]["low"] is not None:
-        inverted = row["faster"] != claim.arms[0]
-        ratio = _inverse(row["gamma_ratio"]) if inverted else row["gamma_ratio"]
+    ratio = row and row["gamma_ratio"]
+    if ratio and row["faster"] != claim.arms[0]:
+        ratio = _inverse(ratio)
+    if ratio and ratio["low"] is not None:
         found = _judged(unit, ratio, {"above": 1.0}, [])
         return found | {"because": f"{found['because']}; the exponents are {told}"}
     better, other = (gammas[arm] for arm in claim.arms)
     if None in (better["low"], other["low"]):
         return _unknown(unit, f"too few runs for intervals of the exponents, {told}")
-    reason = f"the smaller exponent may be 0, so that their ratio may be anything: {told}"
+    reason = f"one of the exponents may be 0, so that their ratio may be anything: {told}"
     if better["low"] > other["high"]:
         return _unknown(unit, f"{reason}, intervals that do not overlap") | {"verdict": SUPPORTED}
     if better["high"] < other["low"]:
@@ -102,7 +103,7 @@ def _growth(claim: ClaimConfig, laws: dict) -> dict:
 
 def _inverse(ratio: dict) -> dict:
     """One over an estimate and its interval; no interval where the lower end is not positive."""
-    if ratio["low"] <= 0:
+    if ratio["low"] is None or ratio["low"] <= 0:
         return {"value": 1 / ratio["value"], "low": None, "high": None}
     return {"value": 1 / ratio["value"], "low": 1 / ratio["high"], "high": 1 / ratio["low"]}
 

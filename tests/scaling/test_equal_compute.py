@@ -97,3 +97,10 @@ def test_figure(measure, label):
     np.testing.assert_allclose(means, [[0.705, 0.705], [0.6, 0.6]] * 2)
     told = [text.get_text() for text in figure.legends[0].get_texts()]
     assert told == ["speech", "speech 50hz", "30k", "90k", "single seed"]
+
+
+def test_each_of_five_sizes_has_a_marker_of_its_own():
+    cells = [{"size": f"{n}k", "budget": 1e12, "seed": 0, "better": 0.7, "other": 0.6} for n in range(5)]
+    claim = {"name": "x", "arms": ["speech", "prose"], "measure": "pairs", "cells": cells}
+    (axes,) = draw_equal_compute(claim).axes
+    assert len({line.get_marker() for line in axes.lines}) == 5

@@ -21,6 +21,20 @@ def test_an_estimate_shows_two_digits_of_its_intervals_width(low, value, high, e
     assert format_estimate({"low": low, "value": value, "high": high}) == expected
 
 
+@pytest.mark.parametrize(
+    ("low", "value", "high", "beside", "expected"),
+    [
+        (0.973, 1.83, 2.953, 1.0, "1.83 [0.97, 2.95]"),
+        (0.04, 0.71, 1.44, 0.0, "0.71 [0.04, 1.44]"),
+        (0.2, 0.9, 0.96, 1.0, "0.90 [0.20, 0.96]"),
+        (0.0, 0.5, 1.0, 0.0, "0.5 [0.0, 1.0]"),
+        (-1e-12, 0.5, 1.0, 0.0, "0.5000 [0.0000, 1.0000]"),
+    ],
+)
+def test_an_end_is_not_rounded_to_the_number_it_is_judged_by(low, value, high, beside, expected):
+    assert format_estimate({"low": low, "value": value, "high": high}, beside=beside) == expected
+
+
 def test_no_estimate_and_sizes():
     assert format_estimate(None) == "none"
     found = {"low": 31_512, "value": 172_000, "high": None}

@@ -179,7 +179,7 @@ def test_loss_per_second_is_a_ratio_in_percent(tmp_path):
     assert claim["estimate"]["value"] == pytest.approx(100 * (np.exp(mean["speech"] - mean["pieces"]) - 1))
     assert -6 < claim["estimate"]["low"] < claim["estimate"]["high"] < -4
     assert (claim["verdict"], claim["unit"]) == ("supported", "%")
-    assert "the loss per second of speech is 4." in claim["text"] and "% lower" in claim["text"]
+    assert "the loss of speech per second is 4." in claim["text"] and "% lower" in claim["text"]
     worse = claim_of(folder, study("loss_per_second", ("pieces", "speech")), runs)
     assert worse["verdict"] == "not supported" and "% higher" in worse["text"]
 
@@ -236,7 +236,19 @@ def laws_of(text, speech, ratio, faster="text") -> dict:
             laws_of((0.01, -0.01, 0.03), (0.002, -0.01, 0.014), (5, None, None)),
             None,
             "cannot tell",
-            ["cannot tell: the smaller exponent may be 0", "0.002"],
+            ["cannot tell: one of the exponents may be 0", "0.002"],
+        ),
+        (
+            laws_of((0.02, 0.015, 0.025), (0.03, -0.01, 0.07), (1.5, -0.5, 4), "speech"),
+            None,
+            "cannot tell",
+            ["cannot tell: one of the exponents may be 0", "0.030 [-0.010, 0.070] for speech"],
+        ),
+        (
+            laws_of((0.11, 0.07, 0.14), (0.06, 0.04, 0.07), (1.83, 0.9735, 2.953)),
+            (1.83, 0.9735, 2.953),
+            "cannot tell",
+            ["(95 % interval 0.97 to 2.95), which leaves open which grows faster"],
         ),
         (
             laws_of((0.06, None, None), (0.002, None, None), (30, None, None)),

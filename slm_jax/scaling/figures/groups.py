@@ -37,8 +37,9 @@ def draw_groups(groups: dict[str, Runs], laws: dict, task: str) -> Figure:
     rows = [row for row in laws["comparisons"] if row["task"] == task]
     title = f"{task_title(task)} against compute"
     if len(rows) == 1:
-        ratio = format_estimate(rows[0]["gamma_ratio"])
-        title += f":  γ of {rows[0]['faster']} / γ of {rows[0]['slower']} = {ratio}"
+        ratio = format_estimate(rows[0]["gamma_ratio"], beside=1.0)
+        faster, slower = (rows[0][name].replace("_", " ") for name in ("faster", "slower"))
+        title += f":  γ of {faster} / γ of {slower} = {ratio}"
     figure, axes = new_figure(title)
     colours = {name: GROUP_COLOURS[i % len(GROUP_COLOURS)] for i, name in enumerate(fitted)}
     markers = {name: POINT_MARKERS[i % len(POINT_MARKERS)] for i, name in enumerate(fitted)}
@@ -52,7 +53,8 @@ def draw_groups(groups: dict[str, Runs], laws: dict, task: str) -> Figure:
         points = near(law["points"], laws["groups"][name]["flops"]["most"])
         draw_law(axes, [p["flops"] for p in points], points, colours[name])
         end = points[-1]
-        ends.append((end["flops"], end["value"], f"{name}\nγ = {format_estimate(law['exponent'])}", name))
+        told = f"{name.replace('_', ' ')}\nγ = {format_estimate(law['exponent'])}"
+        ends.append((end["flops"], end["value"], told, name))
     crossing = _crossing(rows)
     axes.set_xscale("log")
     if crossing:
@@ -118,7 +120,7 @@ def _draw_crossing(axes, crossing: dict, law: dict, colours: dict) -> None:
     if place["low"] is not None:
         high = min(place["high"], FARTHEST)
         axes.hlines(level, 10 ** place["low"], 10**high, color=colour, linewidth=1, alpha=0.6)
-    told = f"{crossing['slower']} reaches the best {crossing['faster']} run\n"
+    told = f"{crossing['slower']} reaches the best {crossing['faster']} run\n".replace("_", " ")
     told += f"at {_told(place)} FLOPs,\nextrapolated"
     axes.annotate(
         told,

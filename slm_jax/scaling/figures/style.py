@@ -27,7 +27,7 @@ from slm_jax.scaling.formatting import format_size
 INCHES = (6.2, 3.9)
 DOTS_PER_INCH = 200
 LINE_COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73")  # Okabe and Ito 2008, for fits
-POINT_MARKERS = ("o", "s", "^", "D")
+POINT_MARKERS = ("o", "s", "^", "D", "v", "P")
 EXTRAPOLATED = (0, (4, 2))
 BAND = {"alpha": 0.15, "linewidth": 0}
 MOST_LEGEND_SIZES = 9
