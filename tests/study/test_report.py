@@ -241,10 +241,11 @@ def test_figures_come_in_reading_order_with_words(original, page, monkeypatch):
     titles = [image["alt"].split(". ")[1] for image in images]
     kinds = [title for title, _ in media.CAPTIONS.values()]
     order = [next(i for i, kind in enumerate(kinds) if kind.rstrip("?") in title) for title in titles]
-    of_one_group = set(range(len(kinds))) - {list(media.CAPTIONS).index("groups")}
+    of_several = {list(media.CAPTIONS).index(name) for name in ("groups", "equal_compute")}
+    of_one_group = set(range(len(kinds))) - of_several
     assert order == sorted(order) and set(order) == of_one_group
     monkeypatch.setattr(media, "MOST_OF_FIGURES", 200_000)
-    found = media.read_figures(original / "figures", ["speech"])
+    found = media.read_figures(original / "figures", ["speech"], [])
     assert 0 < len(found.shared) < len(images) and len(found.shared) + found.left_out == len(images)
 
 
@@ -274,6 +275,8 @@ def test_a_study_of_speech_and_text_and_few_runs(study):
         (count(20_710_912), "20.7 M"),
         (count(999_600), "1 M"),
         (count(36), "36"),
+        (count(6.6e-6), "<1"),
+        (count(1.1e18), "1.1×10¹⁸"),
         (power(1.2e12), "1.2×10¹²"),
         (power(9.99e11), "10¹²"),
         (power(3e-5), "3×10⁻⁵"),

@@ -11,6 +11,7 @@ from report_page import page_of
 
 from slm_jax.files import read_json, write_json
 from slm_jax.study.report.claims import describe_claims
+from slm_jax.study.report.media import read_figures
 from slm_jax.study.report.numbers import interval, power
 
 MOST_BYTES = 6_000_000
@@ -81,8 +82,16 @@ def test_claims_in_one_unit_share_a_scale(study):
 
 def test_the_better_arm_is_named_on_its_side(study):
     shown = describe_claims(read_json(study / "claims.json"))
+    assert shown[0]["plot"]["favours"] == ["speech faster", "text faster"]  # growth
     assert shown[1]["plot"]["favours"] == ["prose better", "speech better"]  # accuracy
     assert shown[3]["plot"]["favours"] == ["speech better", "pieces better"]  # loss, where less is better
+
+
+def test_the_figure_of_a_claim_has_its_words_for_a_title(study, tmp_path):
+    (tmp_path / "equal_compute_meaning.svg").write_text("<svg/>")
+    claims = [{"name": "meaning", "says": "Stories teach meaning"}]
+    (figure,) = read_figures(tmp_path, ["speech", "text"], claims).shared
+    assert figure.title == "Stories teach meaning" and "Stories teach meaning" in figure.alt
 
 
 def test_the_claims_of_all_arms_are_one_table(study, page):

@@ -28,6 +28,7 @@ def most_teaching(budgets: list[dict]) -> dict | None:
 
 def _next(name: str, group: dict, runs: Runs) -> dict:
     decade = group["next_decade"]
+    known = decade["by_loss_law"] and decade["by_loss_law"]["loss"]["low"] is not None
     beyond = [row for row in group["allocation"] if row["form"] == PLAIN and row["flops"] == decade["flops"]]
     return {
         "group": name,
@@ -36,7 +37,7 @@ def _next(name: str, group: dict, runs: Runs) -> dict:
         "lessons": [
             {"target": TARGETS.get(row["target"], row["target"]), "key": row["target"], **row["best"]}
             for row in group["next_run"]
-            if row["best"]
+            if row["best"] and known  # what has no interval cannot narrow it
         ],
     }
 

@@ -5,6 +5,7 @@ import math
 from slm_jax.study.report.laws import look_of
 from slm_jax.study.report.numbers import fixed, interval
 
+UNITS = {"accuracy": "difference in accuracy", "%": "% difference in loss"}
 LOWER_IS_BETTER = ("loss", "loss_per_second")
 MARGIN = 0.08  # of the width of an axis
 
@@ -23,7 +24,8 @@ def _claim(claim: dict, ends: list[float]) -> dict:
         **{key: claim[key] for key in ("name", "says", "unit", "because", "text", "cells")},
         "better": better,
         "other": other,
-        "number": interval(claim["estimate"]),
+        "number": interval(claim["estimate"], beside=_reference(claim)),
+        "of": UNITS.get(claim["unit"], claim["unit"]),
         "places": _places([cell["other"] for cell in claim["cells"]]),
         "places_apart": _places(_differences(claim)) if claim["unit"] != "%" else 1,
         "plot": _plot(claim, min(ends), max(ends)) if claim["estimate"] else None,
@@ -63,7 +65,8 @@ def _plot(claim: dict, least: float, most: float) -> dict:
             return None
         return round(100 * (MARGIN + (1 - 2 * MARGIN) * (bend(number) - low) / span), 2)
 
-    favours = [f"{claim['arms'][1]} better", f"{claim['arms'][0]} better"]
+    how = "faster" if "ratio" in claim["unit"] else "better"
+    favours = [f"{claim['arms'][1]} {how}", f"{claim['arms'][0]} {how}"]
     if claim["measure"] in LOWER_IS_BETTER:
         favours.reverse()
     return {

@@ -77,8 +77,8 @@ def describe_comparisons(laws: dict) -> list[dict]:
             "faster": row["faster"],
             "slower": row["slower"],
             "symbol": "ratio of γ",
-            "number": interval(row["gamma_ratio"]),
-            "reading": f"One decade of {row['faster']} compute is worth {interval(row['gamma_ratio'])} "
+            "number": (ratio := interval(row["gamma_ratio"], beside=1.0)),
+            "reading": f"One decade of {row['faster']} compute is worth {ratio} "
             f"decades of {row['slower']} compute. {_reach(row)}",
             "why": "" if row["verdict"] == "supported" else "The interval does not exclude a ratio of 1.",
             **look_of(row["verdict"]),
@@ -106,12 +106,12 @@ def _reach(row: dict) -> str:
 def _claim(claim: dict) -> dict:
     found = claim["estimate"]
     read = READINGS.get(claim["symbol"])
-    value, _, bounds = interval(found).partition(" [")
+    value, _, bounds = interval(found, beside=0.0).partition(" [")
     return {
         "claim": claim["claim"],
         "task": task(claim["task"] or ""),
         "symbol": SYMBOLS.get(claim["symbol"], claim["symbol"]),
-        "number": interval(found),
+        "number": interval(found, beside=0.0),
         "value": value,
         "bounds": f"[{bounds}" if bounds else "",
         "reading": read(found) if read and found else "",

@@ -90,13 +90,16 @@ class Listening(NamedTuple):
     clips: list[Clip]
 
 
-def read_figures(folder: pathlib.Path, groups: list[str]) -> Figures:
+def read_figures(folder: pathlib.Path, groups: list[str], claims: list[dict]) -> Figures:
     """The figures of a folder in reading order, for as long as they fit into a page.
+
+    That of a claim at equal compute has its words for a title.
 
     They go in as vector graphics unless those are the larger file. The figures of one of several groups have
     its name at the end of theirs.
     """
     names = {path.stem for path in folder.glob("*") if path.suffix in (".svg", ".png")}
+    said = {f"equal_compute_{claim['name']}": claim["says"] for claim in claims}
     endings = {_file_name(group): group for group in groups} if len(groups) > 1 else {}
     shared, by_group, left_out, size = [], {}, 0, 0
     for name in sorted(names, key=lambda name: (bool(_ending(name, endings)), _reading_order(name))):
@@ -106,7 +109,8 @@ def read_figures(folder: pathlib.Path, groups: list[str]) -> Figures:
             left_out += 1
             continue
         ending = _ending(name, endings)
-        figure = _figure(name.removesuffix(f"_{ending}") if ending else name, data_uri(kind, content))
+        bare = name.removesuffix(f"_{ending}") if ending else name
+        figure = _figure(bare, said.get(bare), data_uri(kind, content))
         if ending:
             group = endings[ending]
             by_group.setdefault(group, []).append(figure._replace(group=group))
@@ -142,11 +146,13 @@ def _content(folder: pathlib.Path, name: str) -> tuple[str, bytes]:
     return "image/png", png.read_bytes()
 
 
-def _figure(name: str, source: str) -> Figure:
+def _figure(name: str, title_of_claim: str | None, source: str) -> Figure:
     kind = _kind(name)
     title, caption = CAPTIONS[kind] if kind else (words(name), "")
     subject = task(name[len(kind) + 1 :]) if kind else ""
-    if subject:
+    if title_of_claim:
+        title = title_of_claim
+    elif subject:
         title = f"{title} {subject[0].upper()}{subject[1:]}" if title.endswith("?") else f"{title}: {subject}"
     return Figure(title, caption, f"Chart. {title}. {caption}", source, "")
 

@@ -28,13 +28,21 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 NONE = "–"
+MOST_COUNT = 1e15
 GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
 
 
 def count(number: float | None) -> str:
-    """A count in two to three digits: 31.5 K, 2.4 M; exact below a thousand."""
+    """A count in two to three digits: 31.5 K, 2.4 M; exact below a thousand.
+
+    Where no count can be, far out in an interval, it is <1 or in scientific notation.
+    """
     if number is None:
         return NONE
+    if 0 < number < 1:
+        return "<1"
+    if number >= MOST_COUNT:
+        return power(number)
     for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
         if number >= 0.9995 * limit:
             return f"{_plain(number / limit, 3)}{THIN}{unit}"
@@ -66,13 +74,21 @@ def fixed(number: float | None, places: int = 2) -> str:
     return NONE if number is None else f"{number:z.{places}f}".replace("-", MINUS)
 
 
-def interval(estimate: dict | None, form: Callable[[float | None], str] | None = None) -> str:
-    """`0.63 [0.58, 0.68]` of {"value", "low", "high"}, to two digits of its width or in `form`."""
+def interval(
+    estimate: dict | None,
+    form: Callable[[float | None], str] | None = None,
+    *,
+    beside: float | None = None,
+) -> str:
+    """`0.63 [0.58, 0.68]` of {"value", "low", "high"}, to two digits of its width or in `form`.
+
+    Neither end is rounded to the number `beside`, by which it is judged.
+    """
     if estimate is None:
         return NONE
     if estimate["low"] is None or estimate["high"] is None:
         return f"{(form or significant)(estimate['value'])} [no interval]"
-    form = form or _form_for_width(estimate["low"], estimate["high"])
+    form = form or _form_for_width(estimate["low"], estimate["high"], beside)
     return f"{form(estimate['value'])} [{form(estimate['low'])}, {form(estimate['high'])}]"
 
 
@@ -134,8 +150,8 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _form_for_width(low: float, high: float) -> Callable[[float | None], str]:
-    places = places_for_interval(low, high)
+def _form_for_width(low: float, high: float, beside: float | None) -> Callable[[float | None], str]:
+    places = places_for_interval(low, high, beside)
     return significant if places is None else functools.partial(fixed, places=places)
 
 

@@ -64,6 +64,7 @@ def _content(study_dir: pathlib.Path) -> dict:
     runs = run_rows(study_dir, members, plan["runs"])
     datasets = read_datasets(study_dir / "data")
     budgets = next_budgets(laws, members)
+    claims = _optional(study_dir / CLAIMS, [])
     groups = [describe_group(name, group) for name, group in laws["groups"].items()]
     failed = read_failures(study_dir / "failed")
     return {
@@ -71,7 +72,7 @@ def _content(study_dir: pathlib.Path) -> dict:
         "config": json.dumps(plan["config"], indent=2, ensure_ascii=False),
         "confidence": laws["confidence"],
         "resamples": laws["resamples"],
-        "claims": describe_claims(_optional(study_dir / CLAIMS, [])),
+        "claims": describe_claims(claims),
         "groups": groups,
         "many": len(groups) > SIDE_BY_SIDE,
         "claims_by_group": claims_by_group(groups),
@@ -79,7 +80,7 @@ def _content(study_dir: pathlib.Path) -> dict:
         "cautions": merged({group["name"]: group["warnings"] for group in groups}),
         "absent": merged({group["name"]: list(group["absent"].items()) for group in groups}),
         "published": _optional(study_dir / "published.json", None),
-        "figures": read_figures(study_dir / "figures", list(members)),
+        "figures": read_figures(study_dir / "figures", list(members), claims),
         "budgets": budgets,
         "next_run": most_teaching(budgets),
         "arms": describe_arms(plan, runs, datasets),
