@@ -100,6 +100,15 @@ def growth_warnings(task: str, growth: Growth) -> list[str]:
     ]
 
 
+def chance_warnings(task: str, found: dict) -> list[str]:
+    """A warning where no run is surely above chance on a task; `found` is its record in laws.json."""
+    if found["above_chance"] != 0:
+        return []
+    return [
+        f"No run is surely above chance on {format_task(task)}: what would help to learn it cannot show."
+    ]
+
+
 def bound_warnings(law: LawFit) -> list[str]:
     """Parameters that ran into their bounds."""
     if not law.at_bounds():

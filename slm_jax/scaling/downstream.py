@@ -7,7 +7,7 @@ from slm_jax.scaling.bootstrap import CONFIDENCE, estimate, expanded_tail
 from slm_jax.scaling.forms.sigmoid import Sigmoid
 from slm_jax.scaling.law_fit import LawFit
 from slm_jax.scaling.power_law import fit_lines
-from slm_jax.scaling.table import Runs
+from slm_jax.scaling.table import Runs, Task
 
 MIN_RUNS = 4
 LINE_POINTS = 25
@@ -23,13 +23,14 @@ def fit_task(
 
     Returns:
       A dict of
+      above_chance: how many runs have an interval of their accuracy above chance, None without intervals;
       correlation: Pearson's r of loss and accuracy over all evaluated runs, its bootstrap interval, and
       `fisher`,
         Fisher's z interval;
       line: accuracy = intercept + slope * loss, and its points over the losses of the table;
       sigmoid: chance + (1 - chance) / (1 + (L / middle)^steepness), or None where the losses are too few;
       and the resamples of line and sigmoid. Runs without a loss do not count here; with fewer than four left,
-      or all of one loss, all but `runs` and `tail` is None. None and nothing when fewer than four runs were
+      or all of one loss, what needs a loss is None. None and nothing when fewer than four runs were
       evaluated or they all have one accuracy.
     """
     accuracy_R = runs.tasks[name].accuracy_R
@@ -41,7 +42,8 @@ def fit_task(
     loss_R, accuracy_R = runs.loss_R[known_R], accuracy_R[known_R]
     if len(loss_R) < MIN_RUNS or np.ptp(loss_R) == 0:
         nothing = dict.fromkeys(("correlation", "line", "sigmoid"))
-        return {"runs": evaluated, "tail": expanded_tail(evaluated, 2), **nothing}, {}
+        found = {"runs": evaluated, "tail": expanded_tail(evaluated, 2), **nothing}
+        return found | {"above_chance": _above(runs.tasks[name], chance)}, {}
     sigmoid = _fit_sigmoid(loss_R, accuracy_R, chance, len(counts_BxR), rng)
     weight_BxR = np.concatenate([np.ones((1, len(loss_R))), counts_BxR[:, known_R]])
     correlation_B = _correlations(loss_R, accuracy_R, weight_BxR)
@@ -51,6 +53,7 @@ def fit_task(
     found = {
         "runs": evaluated,
         "tail": tail,
+        "above_chance": _above(runs.tasks[name], chance),
         "correlation": {
             **estimate(correlation_B[0], correlation_B[1:], tail),
             "fisher": _fisher_interval(correlation_B[0], len(loss_R)),
@@ -79,6 +82,11 @@ def fit_task(
     lines_Bx2 = np.where(np.isfinite(lines_Bx2), lines_Bx2, lines_Bx2[0])
     samples = {"line": lines_Bx2[1:].tolist()}
     return found, samples | {"sigmoid": sigmoid.samples() if sigmoid else []}
+
+
+def _above(task: Task, chance: float) -> int | None:
+    known_R = np.isfinite(task.low_R)
+    return int((task.low_R[known_R] > chance).sum()) if known_R.any() else None
 
 
 def _fit_sigmoid(loss_R, accuracy_R, chance: float, resamples: int, rng) -> LawFit | None:

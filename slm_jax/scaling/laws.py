@@ -7,6 +7,7 @@ from slm_jax.scaling.allocation import best_for, best_split
 from slm_jax.scaling.bootstrap import CONFIDENCE, resample_counts
 from slm_jax.scaling.cautions import (
     bound_warnings,
+    chance_warnings,
     growth_warnings,
     law_warnings,
     table_warnings,
@@ -250,6 +251,7 @@ class _GroupFit:
             )
             return
         self.samples["tasks"][task] = samples
+        self.group["warnings"] += chance_warnings(task, found)
         growth = fit_growth(self.runs, task, resamples=self.resamples, rng=self.rng)
         found["compute"] = growth and growth.record(self.flops_P)
         if growth:

@@ -29,6 +29,8 @@ def write_claims(folder: StudyFolder, config: StudyConfig, runs: list[PlannedRun
             record |= _growth(claim, laws)
         else:
             record |= _at_equal_compute(folder, config, claim, match_runs(runs, claim.arms))
+            if record["verdict"] == CANNOT_TELL and _is_chance(claim, laws):
+                record["because"] += ", and no run of either arm is surely above chance"
         claims.append(record | {"text": sentence(record)})
     write_json(folder.path / CLAIMS, claims)
     return claims
@@ -64,6 +66,12 @@ def _at_equal_compute(
     macro_2xK = np.mean([score_2xKxP[..., stratum].mean(axis=-1) for stratum in strata], axis=0)
     cells = _cells(matches, macro_2xK, macro_2xK[0] - macro_2xK[1])
     return _judged(unit, estimate, {"above": 0.0}, cells)
+
+
+def _is_chance(claim: ClaimConfig, laws: dict) -> bool:
+    """Whether neither arm has a run that is surely above chance on the task."""
+    tasks = [laws["groups"].get(arm, {}).get("tasks", {}).get(claim.measure) for arm in claim.arms]
+    return all(task and task["above_chance"] == 0 for task in tasks)
 
 
 def _growth(claim: ClaimConfig, laws: dict) -> dict:

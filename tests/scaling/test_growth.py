@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from law_tables import write_table
 
 from slm_jax.scaling import read_runs
-from slm_jax.scaling.cautions import growth_warnings
+from slm_jax.scaling.cautions import chance_warnings, growth_warnings
+from slm_jax.scaling.downstream import fit_task
 from slm_jax.scaling.growth import ALL_RUNS, HIGHEST_ACCURACY, LOWEST_LOSS, fit_growth, frontier_runs
 
 FLOPS = np.geomspace(1e15, 1e20, 16)
@@ -54,6 +55,21 @@ def test_warns_of_runs_without_room_to_grow(tmp_path):
     level = np.minimum(1.2 * (FLOPS / FLOPS[-1]) ** 0.08, 0.98)
     saturating = grow(table(tmp_path, level), through=ALL_RUNS)
     assert np.isfinite(saturating.saturation_1B[0]) and growth_warnings("pairs", saturating) == []
+
+
+def test_warns_of_a_task_at_chance(tmp_path):
+    rng = np.random.default_rng(0)
+    accuracy = 0.5 + 0.02 * rng.random(16)
+
+    def found(**more):
+        runs = table(tmp_path, accuracy, **more)
+        return fit_task(runs, "pairs", np.ones((20, 16)), rng)[0]
+
+    low = found(pairs_low=accuracy - 0.03, pairs_high=accuracy + 0.03)
+    assert low["above_chance"] == 0 and "above chance on pairs" in chance_warnings("pairs", low)[0]
+    some = found(pairs_low=accuracy - 0.001, pairs_high=accuracy + 0.03)
+    assert some["above_chance"] == (accuracy > 0.501).sum() and chance_warnings("pairs", some) == []
+    assert found()["above_chance"] is None and chance_warnings("pairs", found()) == []
 
 
 def test_saturation_is_rarely_found_where_there_is_none(tmp_path):

@@ -130,6 +130,21 @@ def test_arms_that_answer_alike_differ_by_exactly_nothing(tmp_path):
     assert claim["verdict"] == "cannot tell" and claim["because"] == "the interval includes 0"
 
 
+def test_arms_at_chance_are_told(tmp_path):
+    folder, rng = StudyFolder(tmp_path), np.random.default_rng(0)
+    runs = planned("speech") + planned("pieces")
+    for run in runs:
+        answer(folder, run, 0.5, rng)
+
+    def because(**above) -> str:
+        groups = {arm: {"tasks": {"pairs": {"above_chance": n}}} for arm, n in above.items()}
+        return claim_of(folder, study("pairs"), runs, {"groups": groups, "comparisons": []})["because"]
+
+    told = "the interval includes 0, and no run of either arm is surely above chance"
+    assert because(speech=0, pieces=0) == told
+    assert because(speech=1, pieces=0) == because(speech=None, pieces=0) == "the interval includes 0"
+
+
 def test_a_text_is_matched_with_all_voices_of_its_pair(tmp_path):
     folder, rng = StudyFolder(tmp_path), np.random.default_rng(0)
     runs = planned("speech") + planned("text")
