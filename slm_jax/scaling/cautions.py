@@ -104,9 +104,7 @@ def chance_warnings(task: str, found: dict) -> list[str]:
     """A warning where no run is surely above chance on a task; `found` is its record in laws.json."""
     if found["above_chance"] != 0:
         return []
-    return [
-        f"No run is surely above chance on {format_task(task)}: what would help to learn it cannot show."
-    ]
+    return [f"No run is surely above chance on {format_task(task)}: what would help to learn it cannot show."]
 
 
 def bound_warnings(law: LawFit) -> list[str]:
