@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import ml_collections
 
@@ -109,6 +110,10 @@ class StudyConfig:
     def _check_arm(self, name: str, arm: ArmConfig) -> None:
         path = f"config.arms.{name}"
         _check_named(f"{path}.corpus", arm.corpus, self.corpora)
+        for corpus in arm.also:
+            _check_named(f"{path}.also", corpus, self.corpora)
+        if len(set(arm.corpora)) != len(arm.corpora):
+            raise InputError(f"{path}.also is {arm.also}: name no corpus twice, nor {arm.corpus!r} again")
         _check_named(f"{path}.tokens", arm.tokens, self.tokens)
         grid = self.grid_of(name)
         unknown = [size for size in grid.sizes if size not in SIZES]
@@ -186,8 +191,10 @@ class StudyConfig:
         modality = self.tokens_of(self.arms[arm].tokens).modality
         return [name for name in self.tasks if modality in self.task(name).modalities]
 
-    def run(self, arm: str, *, name: str, size: str, tokens: int, seed: int, data: str) -> TrainConfig:
-        """The training config of one run of an arm's grid."""
+    def run(
+        self, arm: str, *, name: str, size: str, tokens: int, seed: int, data: Sequence[str]
+    ) -> TrainConfig:
+        """The training config of one run of an arm's grid; `data` are the datasets of the arm's corpora."""
         return TrainConfig(
             name=name,
             seed=seed,
@@ -197,7 +204,7 @@ class StudyConfig:
             log_every=self.log_every,
             checkpoint_every=self.checkpoint_every,
             keep_checkpoints=1,
-            data=DataConfig(path=data),
+            data=DataConfig(path=data[0], also=tuple(data[1:])),
             model=parse_dataclass(
                 ModelConfig, SIZES[size] | self.arms[arm].model, f"config.arms.{arm}.model"
             ),

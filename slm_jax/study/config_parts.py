@@ -30,16 +30,18 @@ class GridConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ArmConfig:
-    """One arm of a study: models of one architecture, trained on one corpus in one kind of tokens.
+    """One arm of a study: models of one architecture, trained on the same corpora in one kind of tokens.
 
     Attributes:
-      corpus, tokens: names in config.corpora and config.tokens.
+      corpus, tokens: names in config.corpora and config.tokens. Losses are on the held-out part of `corpus`.
+      also: names of further corpora to mix in, each as much as there is of it.
       model: fields of the model config beside those of the size, such as {"block": "parallel"}.
       budgets, sizes, seeds, context, batch_size: this arm's own, where the study's do not fit (none or 0: as
         the study has them).
     """
 
     corpus: str = ""
+    also: tuple[str, ...] = ()
     tokens: str = ""
     model: dict[str, object] = dataclasses.field(default_factory=dict)
     budgets: tuple[float, ...] = ()
@@ -47,6 +49,11 @@ class ArmConfig:
     seeds: tuple[int, ...] = ()
     context: int = 0
     batch_size: int = 0
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """All that the models are trained on."""
+        return (self.corpus, *self.also)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,13 +79,14 @@ class RunMaker:
         return run if has_trunk else dataclasses.replace(run, trunk="", shared_steps=0)
 
     def _config(self, run: PlannedRun) -> TrainConfig:
+        arm = self.config.arms[run.arm]
         config = self.config.run(
             run.arm,
             name=run.name,
             size=run.size,
             tokens=run.tokens,
             seed=run.seed,
-            data=str(self.folder.dataset(self.config.arms[run.arm].tokens, self.config.arms[run.arm].corpus)),
+            data=[str(self.folder.dataset(arm.tokens, corpus)) for corpus in arm.corpora],
         )
         branches = tuple(sorted({other.tokens for other in self.runs if other.trunk == run.name}))
         return dataclasses.replace(config, branch_tokens=branches, trunk=self._trunk(run))

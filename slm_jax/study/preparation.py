@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from collections.abc import Sequence
 
 from slm_jax.data import PairsDataset, TrainingRows, UnitDataset, format_statistics, open_dataset
 from slm_jax.errors import InputError
@@ -40,14 +41,15 @@ class Preparation:
             self._check_lengths(arm)
 
     def arm_data(self) -> dict[str, ArmData]:
-        """What the grid has to know of each arm's dataset."""
-        found = {}
-        for name, arm in self.config.arms.items():
-            dataset = UnitDataset(self.folder.dataset(arm.tokens, arm.corpus))
-            context = self.config.context_of(name)
-            rows = TrainingRows([dataset], "train", context=context, seed=self.config.seed)
-            found[name] = ArmData(dataset.vocab_size, rows.tokens)
-        return found
+        """What the grid has to know of each arm's datasets."""
+        return {name: self.data_of(name, arm.corpora) for name, arm in self.config.arms.items()}
+
+    def data_of(self, arm: str, corpora: Sequence[str]) -> ArmData:
+        """The same of some of an arm's corpora."""
+        tokens, context = self.config.arms[arm].tokens, self.config.context_of(arm)
+        datasets = [UnitDataset(self.folder.dataset(tokens, corpus)) for corpus in corpora]
+        rows = TrainingRows(datasets, "train", context=context, seed=self.config.seed)
+        return ArmData(datasets[0].vocab_size, rows.tokens)
 
     def _write(self, kind, out: pathlib.Path) -> None:
         if out.exists():
@@ -75,7 +77,7 @@ class Preparation:
     def _sources(self, tokens: str) -> list[str]:
         """Names of the corpora and tasks of the arms that use these tokens."""
         arms = [name for name, arm in self.config.arms.items() if arm.tokens == tokens]
-        corpora = [self.config.arms[arm].corpus for arm in arms]
+        corpora = [corpus for arm in arms for corpus in self.config.arms[arm].corpora]
         return list(dict.fromkeys([*corpora, *(task for arm in arms for task in self.config.tasks_of(arm))]))
 
     def source(self, name: str) -> Source:

@@ -34,7 +34,7 @@ def _row(folder: StudyFolder, run: PlannedRun, config: StudyConfig) -> dict:
         "arm": run.arm,
         "modality": config.tokens_of(arm.tokens).modality,
         "tokenizer": arm.tokens,
-        "corpus": arm.corpus,
+        "corpus": "+".join(arm.corpora),
         "seed": run.seed,
     }
     row |= {name: summary[name] for name in ("params", "tokens", "unique_tokens", "flops")}

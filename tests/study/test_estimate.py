@@ -79,6 +79,18 @@ def test_preparing_encodes_every_second_and_the_sample_twice_more(estimated, mon
     assert estimated().prepare_seconds == pytest.approx(0.01 * (5_000 + 400 + 2 * 60) / 4)
 
 
+def test_of_several_corpora_the_first_alone_is_scored():
+    study = tiny_study(tasks={})
+    study.tasks = {}
+    study.corpora.prose = {"kind": "prose"}
+    study.arms.speech.also = ("prose",)
+    del study.arms.text
+    size = DatasetSize(records=1_000, tokens=99_000.0, seconds=5_000.0, bytes=3e6)
+    sizes = {("units", "stories"): size, ("units", "prose"): dataclasses.replace(size, tokens=299_000.0)}
+    data = StudyData({"speech": ArmData(32, 384_000.0)}, sizes, 5_000, {}, True)  # of 400,000
+    assert cost._scored_tokens(parse_study(study), data, "speech") == pytest.approx(4_000)
+
+
 def test_speed_is_a_line_in_parameters(tmp_path):
     folder, runs = StudyFolder(tmp_path), [planned(str(n), n, 1_000) for n in (10_000, 50_000, 400_000)]
     assert speed_of_runs(folder, runs) is None

@@ -50,6 +50,14 @@ def test_defaults_of_a_kind_are_filled_in():
         ({"tasks__loss": {"kind": "minimal_pairs"}}, "'loss' is taken"),
         ({"tasks__a/b": {"kind": "minimal_pairs"}}, "'a/b' is to name files"),
         ({"arms__speech": {"corpus": "prose", "tokens": "units"}}, r"arms\.speech\.corpus is 'prose'"),
+        (
+            {"arms__speech": {"corpus": "stories", "also": ("prose",), "tokens": "units"}},
+            r"arms\.speech\.also is 'prose'",
+        ),
+        (
+            {"arms__speech": {"corpus": "stories", "also": ("stories",), "tokens": "units"}},
+            r"arms\.speech\.also is .* nor 'stories' again",
+        ),
         ({"arms__speech": {"corpus": "stories", "tokens": "unit"}}, r"arms\.speech\.tokens is 'unit'"),
         (
             {"arms__speech": {"corpus": "stories", "tokens": "units", "model": {"blok": "x"}}},

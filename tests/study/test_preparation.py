@@ -9,6 +9,8 @@ from slm_jax.errors import InputError
 from slm_jax.files import read_json, write_json
 from slm_jax.study import default_study, parse_study
 from slm_jax.study.folder import StudyFolder
+from slm_jax.study.grid import PlannedRun
+from slm_jax.study.making import RunMaker
 from slm_jax.study.ownership import claimed
 from slm_jax.study.preparation import Preparation
 
@@ -54,6 +56,23 @@ def test_what_arms_need_is_made_and_nothing_else(folder):
         row["text"] for row in map(json.loads, folder.corpus("stories").glob("*.jsonl").__next__().open())
     ]
     assert 0 < data["letters"].stream_tokens <= sum(len(text) + 1 for text in texts)
+
+
+def test_an_arm_of_several_corpora_trains_on_all_of_each(folder):
+    def mix(study):
+        study.arms.both = {"corpus": "prose", "also": ("stories",), "tokens": "letters"}
+
+    mixed = config(change=mix)
+    data = prepare(folder, mixed).arm_data()
+    assert data["both"].stream_tokens == data["letters"].stream_tokens + data["prose"].stream_tokens
+    made = {path.parent.name for path in folder.path.glob("data/letters/*/*.json")}
+    assert made == {"stories", "prose", "minimal_pairs"}  # each encoded once
+    run = PlannedRun("both-12k-1e9", "12k", 1e9, 1, 8_192, 4, 1e9, "both")
+    found = RunMaker(mixed, folder, [run])._config(run).data
+    assert (found.path, found.also) == (
+        str(folder.dataset("letters", "prose")),
+        (str(folder.dataset("letters", "stories")),),
+    )
 
 
 def test_what_is_there_is_not_made_again(folder):

@@ -52,7 +52,7 @@ class Estimate:
 def estimate_study(
     config, study_dir: str | os.PathLike | None = None, *, at_once: int | None = None
 ) -> Estimate:
-    """What a study will cost, without running it: seconds to a minute of work.
+    """What a study will cost, without running it: a minute or so of work, most of it to compile.
 
     `config` is as for `run_study`. The data are counted in `study_dir` where they are prepared there, and
     sampled else; speeds are those of its finished runs, or of a few updates made now. Raises InputError for
@@ -119,10 +119,11 @@ def _seconds_beside(config: StudyConfig, data: StudyData, speed: Speed, run: Pla
 
 
 def _scored_tokens(config: StudyConfig, data: StudyData, arm: str) -> float:
-    """Of all tasks, and of the held-out part of the corpus."""
-    names, grid = config.arms[arm], data.arms[arm]
-    corpus = data.datasets[names.tokens, names.corpus]
-    held_out = max(0.0, corpus.tokens + corpus.records - grid.stream_tokens)
+    """Of all tasks, and of the held-out part of the corpus: as much of it as of those mixed in."""
+    names = config.arms[arm]
+    first, *also = (data.datasets[names.tokens, corpus] for corpus in names.corpora)
+    whole = sum(size.tokens + size.records for size in (first, *also))
+    held_out = max(0.0, 1 - data.arms[arm].stream_tokens / whole) * (first.tokens + first.records)
     return held_out + sum(data.datasets[names.tokens, task].tokens for task in config.tasks_of(arm))
 
 

@@ -77,7 +77,7 @@ def _pairs(config: StudyConfig) -> list[tuple[str, str]]:
     pairs = []
     for name, arm in config.arms.items():
         for tokens in (*config.tokens_of(arm.tokens).needs, arm.tokens):
-            pairs += [(tokens, source) for source in (arm.corpus, *config.tasks_of(name))]
+            pairs += [(tokens, source) for source in (*arm.corpora, *config.tasks_of(name))]
     return list(dict.fromkeys(pairs))
 
 
@@ -142,16 +142,22 @@ def _sampled(config: StudyConfig, folder: StudyFolder) -> StudyData:
             "slm study prepare, and give that --workdir"
         ) from None
     count = functools.cache(lambda name, *of: _count(whole.source(name), *of))  # arms share corpora
-    arms, sizes = sample.arm_data(), {}
+    arms, sizes = {}, {}
     for name, arm in config.arms.items():
         modality = config.tokens_of(arm.tokens).modality
-        corpus, first = count(arm.corpus, modality), count(arm.corpus, modality, SAMPLE)
-        stream_tokens = arms[name].stream_tokens * corpus.training / first.training
-        arms[name] = ArmData(arms[name].vocab_size, stream_tokens)
-        for tokens in (*config.tokens_of(arm.tokens).needs, arm.tokens):
+        all_tokens, stream_tokens = (*config.tokens_of(arm.tokens).needs, arm.tokens), 0.0
+        for corpus in arm.corpora:
+            every, first = count(corpus, modality), count(corpus, modality, SAMPLE)
+            sampled = sample.data_of(name, [corpus])
+            stream_tokens += sampled.stream_tokens * every.training / first.training
+            splits = (every.training, every.records - every.training)
+            for tokens in all_tokens:
+                found = _size_of(folder.dataset(tokens, corpus))
+                sizes[tokens, corpus] = _scaled(found, splits, every.records / first.records)
+        arms[name] = ArmData(sampled.vocab_size, stream_tokens)
+        first = count(arm.corpus, modality, SAMPLE)
+        for tokens in all_tokens:
             found = _size_of(folder.dataset(tokens, arm.corpus))
-            splits = (corpus.training, corpus.records - corpus.training)
-            sizes[tokens, arm.corpus] = _scaled(found, splits, corpus.records / first.records)
             for task in config.tasks_of(name):
                 asked = count(task, modality)
                 by_letters = asked.letters / first.letters if first.letters else asked.records / first.records

@@ -14,7 +14,7 @@ def format_estimate(estimate: Estimate) -> str:
     for name, arm in estimate.config.arms.items():
         data = estimate.data.arms[name]
         lines.append(
-            f"{name}: {arm.corpus} in {arm.tokens}, vocabulary {data.vocab_size:,}, "
+            f"{name}: {' and '.join(arm.corpora)} in {arm.tokens}, vocabulary {data.vocab_size:,}, "
             f"{about}{data.stream_tokens:,.0f} tokens a pass"
         )
         lines += [COLUMNS, *(_row(estimate, run) for run in estimate.runs if run.arm == name), ""]

@@ -57,7 +57,8 @@ def _groups(
     folder: StudyFolder, config: StudyConfig, models: list[PlannedRun], clips: Clips
 ) -> Iterator[dict]:
     arms = [arm for arm in config.arms.values() if config.tokens_of(arm.tokens).modality == SPEECH]
-    heard = list(_corpus_clips(folder, config, dict.fromkeys(arm.corpus for arm in arms), clips))
+    corpora = dict.fromkeys(corpus for arm in arms for corpus in arm.corpora)
+    heard = list(_corpus_clips(folder, config, corpora, clips))
     yield _group("The corpora", "The beginning of a recording of each corpus.", heard)
     if arms:
         yield _units_group(folder, config, [arm.tokens for arm in arms], arms[0].corpus, clips, heard)

@@ -25,8 +25,7 @@ def describe_arms(plan: dict, runs: list[dict], datasets: list[dict]) -> list[di
             {
                 "name": name,
                 "group": own[0]["group"],
-                "corpus": arm["corpus"],
-                "corpus_kind": words(config["corpora"][arm["corpus"]]["kind"]),
+                "corpus": " and ".join(_corpora(arm)),
                 "hours": _hours(datasets, arm),
                 "tokens": arm["tokens"],
                 "tokens_kind": _tokens(config["tokens"][arm["tokens"]]),
@@ -53,10 +52,13 @@ def _tokens(fields: dict) -> str:
 
 
 def _hours(datasets: list[dict], arm: dict) -> float | None:
-    for data in datasets:
-        if (data["tokens"], data["source"]) == (arm["tokens"], arm["corpus"]):
-            return data["statistics"].get("train", {}).get("hours") or None
-    return None
+    """Of all its corpora; None of text."""
+    own = [data for data in datasets if data["tokens"] == arm["tokens"] and data["source"] in _corpora(arm)]
+    return sum(data["statistics"].get("train", {}).get("hours") or 0.0 for data in own) or None
+
+
+def _corpora(arm: dict) -> list[str]:
+    return [arm["corpus"], *arm.get("also", ())]  # which plans of older versions do not have
 
 
 def _best_accuracies(runs: list[dict]) -> dict[str, dict]:
