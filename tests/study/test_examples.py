@@ -113,6 +113,19 @@ def test_the_same_examples_are_made_once_and_the_same_again(without_models):
     assert {path.name: path.read_bytes() for path in examples.iterdir()} == made
 
 
+def test_another_task_is_heard_too(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "slm_jax.study.examples.groups._groups",
+        lambda _, config, *rest: made.append(list(config.tasks)) or [],
+    )
+    more = tiny_study()
+    more.tasks.topic_cloze = {"kind": "topic_cloze"}
+    for config in (tiny_config(), tiny_config(), parse_study(more)):
+        write_examples(StudyFolder(tmp_path), config, [])
+    assert made == [["minimal_pairs"], ["minimal_pairs", "topic_cloze"]]
+
+
 def test_a_model_that_cannot_be_opened_is_left_out(without_models, capsys):
     folder, groups = without_models
     write_examples(folder, tiny_config(), [planned("speech", 10, 20)])

@@ -33,22 +33,22 @@ PHENOMENA_TO_HEAR = 4
 
 
 def write_examples(folder: StudyFolder, config: StudyConfig, runs: list[PlannedRun]) -> None:
-    """examples/ of a study with these finished runs, whole or not at all; not again for the same models.
+    """examples/ of a study with these finished runs, whole or not at all; not again for the same models and
+    tasks.
 
-    examples.json has "runs", the names of the models, and "groups" of clips, each with "title", "text",
-    "voice" and "file", an MP3 beside it (None for what is read). The same study gives the same examples. A
-    clip that cannot be made is left out, and the reason printed.
+    examples.json has "runs", the names of the models, "tasks", and "groups" of clips, each with "title",
+    "text", "voice" and "file", an MP3 beside it (None for what is read). The same study gives the same
+    examples. A clip that cannot be made is left out, and the reason printed.
     """
     examples, models = folder.path / EXAMPLES, models_to_hear(config, runs)
-    names = [run.name for run in models]
-    if (examples / INDEX).exists() and read_json(examples / INDEX)["runs"] == names:
+    made_of = {"runs": [run.name for run in models], "tasks": list(config.tasks)}
+    there = read_json(examples / INDEX) if (examples / INDEX).exists() else {}
+    if {name: there.get(name) for name in made_of} == made_of:
         return
     with atomic_path(examples) as temporary:
         temporary.mkdir()
         groups = _groups(folder, config, models, Clips(temporary))
-        write_json(
-            temporary / INDEX, {"runs": names, "groups": [group for group in groups if group["clips"]]}
-        )
+        write_json(temporary / INDEX, made_of | {"groups": [group for group in groups if group["clips"]]})
         if examples.exists():  # a folder takes the name of no folder that has files
             shutil.rmtree(examples)
 
