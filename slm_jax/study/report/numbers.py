@@ -133,10 +133,11 @@ def percent(fraction: float | None) -> str:
 
 
 def typeset(text: str) -> str:
-    """A sentence written in ASCII with Greek letters, minus signs, powers of ten and apostrophes."""
+    """A sentence in ASCII with Greek letters, minus and percent signs, powers of ten and apostrophes."""
     text = re.sub(r"\b(alpha|beta|gamma)\b", lambda match: GREEK[match[0]], text)
     text = re.sub(r"\b\d[\d.]*e[+-]\d+\b", lambda match: power(float(match[0])), text)
     text = re.sub(r"(?<=\w)'(?=\w)|(?<=s)'(?= )", "\N{RIGHT SINGLE QUOTATION MARK}", text)
+    text = re.sub(r"(?<=\d) %", f"{THIN}%", text)
     return re.sub(r"(?<![\w-])-(?=[\d ])", MINUS, text)
 
 
