@@ -21,8 +21,8 @@
 #   --dry-run         print the commands and run nothing
 #
 # What follows -- goes to `slm train`, or `slm study prepare`. Run it from a checkout that all nodes see; the
-# environment is made in .venv once. A preempted job is queued again by SLURM and goes on from its newest checkpoint; two minutes before its time
-# is over a job gets SIGTERM.
+# environment is made in .venv once. A preempted job is queued again by SLURM and goes on from its newest checkpoint;
+# two minutes before its time is over a job gets SIGTERM.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/steps.sh
