@@ -15,6 +15,7 @@ from slm_jax.data import open_dataset
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, read_jsonl, write_json
 from slm_jax.study.report import media, write_report
+from slm_jax.study.report.laws import describe_comparisons
 from slm_jax.study.report.numbers import accuracy, count, duration, hours, interval, power, significant
 from slm_jax.tokenizer import fingerprint, read_config
 
@@ -299,3 +300,13 @@ def test_a_study_of_speech_and_text_and_few_runs(study):
 )
 def test_numbers_are_written_as_people_write_them(found, expected):
     assert found.replace("\N{NARROW NO-BREAK SPACE}", " ") == expected
+
+
+def test_a_compute_that_no_machine_will_have_is_not_told():
+    level = {"best_of": "text", "accuracy": 0.9, "extrapolated": ["speech"], "saturated": []}
+    row = {"task": "minimal_pairs", "faster": "text", "slower": "speech", "verdict": "cannot tell"}
+    row["gamma_ratio"] = {"value": 90.0, "low": None, "high": None}
+    for log10_flops, is_told in ((20.0, True), (400.0, False)):
+        level["log10_flops"] = {"speech": {"value": log10_flops, "low": None, "high": None}}
+        (claim,) = describe_comparisons({"comparisons": [row | {"levels": [level]}]})
+        assert ("speech would need" in claim["reading"]) == is_told

@@ -11,7 +11,7 @@ from slm_jax.study.report.numbers import (
     typeset,
 )
 
-MOST_FLOPS = 1e40  # a prediction beyond it says no more than "never"
+MOST_LOG10_FLOPS = 40  # a prediction beyond it says no more than "never"
 MARKS = {"supported": "✓", "not supported": "✕", "cannot tell": "?"}
 SYMBOLS = GREEK | {"exponent of C": "x"}
 LAW_MEANINGS = {
@@ -90,11 +90,10 @@ def describe_comparisons(laws: dict) -> list[dict]:
 def _reach(row: dict) -> str:
     """The compute the slower group would need for the best accuracy of the faster."""
     level = next(level for level in row["levels"] if level["best_of"] == row["faster"])
-    place = {
-        end: 10**number for end, number in level["log10_flops"][row["slower"]].items() if number is not None
-    }
-    if any(number > MOST_FLOPS for number in place.values()):
+    logs = {end: log for end, log in level["log10_flops"][row["slower"]].items() if log is not None}
+    if any(log > MOST_LOG10_FLOPS for log in logs.values()):
         return ""
+    place = {end: 10**log for end, log in logs.items()}
     interval_of = f" [{power(place['low'])}, {power(place['high'])}]" if len(place) == 3 else ""
     how = ", extrapolated" if row["slower"] in level["extrapolated"] else ""
     if row["slower"] in level["saturated"]:
