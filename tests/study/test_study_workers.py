@@ -23,11 +23,11 @@ RUNS = [planned(name, tokens=tokens) for name, tokens in (("bad", 40), ("b", 30)
 PARENT = """
 import functools, pathlib, sys
 sys.path.insert(0, sys.argv[1])
-import test_workers
+import test_study_workers
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[2])
-    jobs = test_workers.jobs_of(folder, test_workers.RUNS)
-    test_workers.work_at_once(jobs, functools.partial(test_workers.work_slowly, folder), 2)
+    jobs = test_study_workers.jobs_of(folder, test_study_workers.RUNS)
+    test_study_workers.work_at_once(jobs, functools.partial(test_study_workers.work_slowly, folder), 2)
 """
 
 
