@@ -184,7 +184,7 @@ def test_disk_and_speed_of_a_trained_study(prepared):
     checkpoints = used("checkpoints/**/*")
     assert checkpoints / 2 < disk["checkpoints"] < checkpoints * 2
     logs = used("**/*") - checkpoints
-    assert logs / 3 < disk["scores and logs"] < logs * 3  # runs of seconds write less than is reckoned
+    assert logs / 2 < disk["scores and logs"] < logs * 2
     assert disk["datasets"] == sum(size.bytes for size in data.datasets.values())
     speed = speed_here(config, runs, data, workers=1)
     assert speed.compile_seconds > 0 and speed.compile_bytes > 0

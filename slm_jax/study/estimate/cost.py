@@ -15,7 +15,8 @@ from slm_jax.study.machine import workers_for
 
 # Measured on the runs of small studies.
 STATE_BYTES = 12  # a parameter in a checkpoint: itself and AdamW's two moments
-CHECKPOINT_BYTES, RUN_BYTES, QUESTION_BYTES = 65_000, 30_000, 600  # beside the parameters
+CHECKPOINT_BYTES, RUN_BYTES, QUESTION_BYTES = 65_000, 8_000, 600  # beside the parameters
+ROW_BYTES = 800  # of metrics, in two formats
 PROGRAMS_BYTES = 500_000  # of the compile cache: to train and score models of one shape
 SCORING_SHARE = 1 / 3  # of the products of an update: a token is only read forwards
 PROGRAMS_TO_SCORE = 3  # as small as one that updates, all together
@@ -142,10 +143,11 @@ def _disk(config: StudyConfig, data: StudyData, speed: Speed, runs: Sequence[Pla
         for run in runs
         for task in config.tasks_of(run.arm)
     )
+    rows = sum((run.steps - run.shared_steps) / config.log_every for run in runs)
     return {
         "texts": float(data.text_bytes),
         "datasets": sum(size.bytes for size in data.datasets.values()),
         "checkpoints": checkpoints,
-        "scores and logs": RUN_BYTES * len(runs) + QUESTION_BYTES * questions,
+        "scores and logs": RUN_BYTES * len(runs) + ROW_BYTES * rows + QUESTION_BYTES * questions,
         "compiled programs": max(PROGRAMS_BYTES, speed.compile_bytes) * len(_shapes(config, runs)),
     }
