@@ -19,6 +19,7 @@ from typing import IO
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from orbax.checkpoint.multihost import get_barrier_sync_fn
 
 from slm_jax.errors import InputError, Preempted, WorkError
 from slm_jax.files import write_json
@@ -31,6 +32,7 @@ PARAMS_WORTH_OF_OVERHEAD = 80_000
 NONE_LEFT, WAIT = -1, -2  # instead of the index of a run
 LOOKS = 2  # who only looks whether a run is held holds it for a moment
 LONGEST_REASON = 1500  # characters
+FAIL_TOGETHER_SECONDS = 60  # between the first and the last of several processes
 
 
 def work_of(run: PlannedRun) -> float:
@@ -65,9 +67,12 @@ class Jobs:
         return self.folder.failure(run.name).exists()
 
     def is_held(self, run: PlannedRun) -> bool:
-        """Whether a worker is at it."""
-        with _lock(self.folder, run) as file:
-            return file is None
+        """Whether a worker is at it; who may only read the folder can see it too."""
+        path = _lock_path(self.folder, run)
+        if not path.exists():
+            return False
+        with path.open(encoding="utf-8") as file:
+            return not _lock_file(file, fcntl.LOCK_SH)
 
     def left(self) -> list[PlannedRun]:
         """Neither done nor failed."""
@@ -96,8 +101,9 @@ class Jobs:
         """Takes one run after another, the longest first, until all are done, failed or held by others.
 
         `make` trains and scores a run; what it raises is recorded as the run's failure, and the next is
-        taken. Of several processes (jax.distributed) the first takes runs for all. Raises InputError where
-        the file system has no locks, and OSError when the disk is full.
+        taken. Of several processes (jax.distributed) the first takes runs for all; what one of them alone
+        raises is recorded too, but then raised, as the others are held up in the run until JAX ends them.
+        Raises InputError where the file system has no locks, and OSError when the disk is full.
         """
         if jax.process_index() == 0:
             self._forget_namesake()
@@ -116,8 +122,11 @@ class Jobs:
                         raise
                     if not isinstance(error, InputError | WorkError):
                         traceback.print_exc(file=sys.stderr)
-                    if jax.process_index() == 0:
+                    alone = not _others_failed(run)
+                    if alone or jax.process_index() == 0:
                         self.fail(run, f"{type(error).__name__}: {' '.join(str(error).split())}")
+                    if alone:
+                        raise
                 if jax.process_index() == 0:
                     report(run)
 
@@ -164,23 +173,36 @@ class Jobs:
         return True
 
 
+def _others_failed(run: PlannedRun) -> bool:
+    """Whether the other processes, if there are any, have come out of the run as well."""
+    try:
+        get_barrier_sync_fn()(key=f"failed_{run.name}", timeout_ms=1000 * FAIL_TOGETHER_SECONDS)
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def _lock(folder: StudyFolder, run: PlannedRun) -> Iterator[IO[str] | None]:
     """The file by which this process holds the run until the block ends; None where another holds it."""
     path = _lock_path(folder, run)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        except OSError as error:
-            raise InputError(
-                f"{path}: the file system has no locks ({error.strerror}), by which workers share runs; put "
-                "the study on one that has (docs/launching.md)"
-            ) from None
-        yield file
+        yield file if _lock_file(file, fcntl.LOCK_EX) else None
+
+
+def _lock_file(file: IO[str], kind: int) -> bool:
+    """Whether nobody else had locked it; the lock ends when the file is closed."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise InputError(
+            f"{file.name}: the file system has no locks ({error.strerror}), by which workers share runs; put "
+            "the study on one that has (docs/launching.md)"
+        ) from None
+    return True
 
 
 def _lock_path(folder: StudyFolder, run: PlannedRun) -> pathlib.Path:

@@ -23,35 +23,55 @@ def claimed(folder: StudyFolder, config: StudyConfig) -> Iterator[dict]:
     a folder that holds something else, or this study's data made with other settings.
     """
     with sole_run(folder.path / ".preparing"):
-        path = folder.path / PLAN
-        found = read_json(path) if path.exists() else None
-        if found is None and not is_empty(folder.path):
-            raise InputError(f"{folder.path}: is not empty and holds no study; give another --workdir")
-        if found and "arms" not in found.get("config", {}):
-            raise InputError(f"{path}: this folder holds another kind of study; give another --workdir")
-        before = found.get("data", found["config"]) if found else {}
-        now = json.loads(json.dumps(dataclasses.asdict(config)))  # as it comes back from the file
-        changed = _changed_data(folder, before, _data(now)) if found else []
-        if changed:
-            raise InputError(
-                f"{path}: this folder holds a study of other data ({', '.join(changed)}); give another "
-                "--workdir, or remove the folder to start over"
-            )
+        now, path = _as_saved(config), folder.path / PLAN
+        found, data = _checked(folder, now)
         plan = {
             "name": config.name,
             "title": config.title,
             "config": now,
-            "data": _joined(before, _data(now)),
+            "data": data,
             "runs": [],
             "seed": config.seed,
             **provenance(),
         }
         if found:
             plan["started"] = found["started"]
-            write_json(path, found | {"data": plan["data"]})
+            write_json(path, found | {"data": data})
         else:
             write_json(path, plan)
         yield plan
+
+
+def check_owner(folder: StudyFolder, config: StudyConfig) -> None:
+    """Raises InputError for a folder that holds something else than this study."""
+    _checked(folder, _as_saved(config))
+
+
+def _as_saved(config: StudyConfig) -> dict:
+    """As it comes back from the file."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def _checked(folder: StudyFolder, now: dict) -> tuple[dict | None, dict]:
+    """The plan that is there, and what decides all data that are or will be."""
+    path = folder.path / PLAN
+    found = read_json(path) if path.exists() else None
+    if found is None and not is_empty(folder.path):
+        raise InputError(f"{folder.path}: is not empty and holds no study; give another --workdir")
+    if found and "arms" not in found.get("config", {}):
+        raise InputError(f"{path}: this folder holds another kind of study; give another --workdir")
+    before = found.get("data", found["config"]) if found else {}
+    changed = _changed_data(folder, before, _data(now)) if found else []
+    if changed:
+        raise InputError(
+            f"{path}: this folder holds a study of other data ({', '.join(changed)}); give another "
+            "--workdir, or remove the folder to start over"
+        )
+    data = _joined(before, _data(now))
+    taken = sorted(data["corpora"].keys() & data["tasks"].keys())
+    if taken:  # their datasets would be one folder
+        raise InputError(f"{path}: {taken[0]!r} is a corpus and a task of this folder; name the new one anew")
+    return found, data
 
 
 def _data(config: dict) -> dict:

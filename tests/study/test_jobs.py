@@ -51,6 +51,7 @@ def finish_of(jobs):
 
 def test_the_longest_is_taken_first_and_what_is_done_is_left_alone(tmp_path):
     jobs = jobs_of(tmp_path, [planned("a", tokens=10), planned("b", tokens=30), planned("c", tokens=20)])
+    assert len(jobs.free()) == 3 and not any(tmp_path.iterdir())  # who looks writes nothing
     assert work(jobs) == ["b", "c", "a"]
     assert work(jobs) == []
     jobs.folder.score("c", "minimal_pairs").unlink()  # as when a task is added

@@ -8,6 +8,7 @@ import pytest
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, write_json
 from slm_jax.study import default_study, parse_study
+from slm_jax.study.estimate import estimate_study
 from slm_jax.study.folder import StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.making import RunMaker
@@ -15,7 +16,7 @@ from slm_jax.study.ownership import claimed
 from slm_jax.study.preparation import Preparation
 
 
-def config(*, change=None):
+def settings(*, change=None):
     study = default_study()
     study.corpora.stories = {"kind": "grammar", "stories": 20}
     study.corpora.prose = {"kind": "prose", "passages": 20}
@@ -26,7 +27,11 @@ def config(*, change=None):
     study.arms.prose = {"corpus": "prose", "tokens": "letters"}
     if change:
         change(study)
-    return parse_study(study)
+    return study
+
+
+def config(*, change=None):
+    return parse_study(settings(change=change))
 
 
 @pytest.fixture
@@ -112,6 +117,19 @@ def test_data_are_kept_to_also_when_a_config_has_them_no_more(folder):
         prepare(folder, config(change=other_task))
 
 
+def test_a_task_cannot_take_the_name_of_a_corpus_that_was_dropped(folder):
+    def rename(study):
+        study.tasks.prose = study.tasks.minimal_pairs
+        del study.tasks["minimal_pairs"]
+        del study.corpora["prose"]
+        for arm in [name for name, arm in study.arms.items() if arm.corpus == "prose"]:
+            del study.arms[arm]
+
+    prepare(folder, config())
+    with pytest.raises(InputError, match="'prose' is a corpus and a task of this folder"):
+        prepare(folder, config(change=rename))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -130,6 +148,12 @@ def test_other_data_are_refused_and_named(folder, change, message):
     with pytest.raises(InputError, match=message):
         prepare(folder, config(change=change))
     assert (folder.path / "plan.json").read_bytes() == before
+
+
+def test_costs_are_not_estimated_from_the_data_of_another_study(folder):
+    prepare(folder, config())
+    with pytest.raises(InputError, match=r"corpora\.stories\.stories: 20 there, 21 now"):
+        estimate_study(settings(change=set_stories), folder.path)
 
 
 def test_what_was_not_made_yet_may_change(folder):

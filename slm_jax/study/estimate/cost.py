@@ -12,6 +12,7 @@ from slm_jax.study.estimate.speed import Speed, speed_here, speed_of_runs
 from slm_jax.study.folder import StudyFolder
 from slm_jax.study.grid import PlannedRun, plan_grid
 from slm_jax.study.machine import workers_for
+from slm_jax.study.ownership import check_owner
 
 # Measured on the runs of small studies.
 STATE_BYTES = 12  # a parameter in a checkpoint: itself and AdamW's two moments
@@ -57,7 +58,7 @@ def estimate_study(
 
     `config` is as for `run_study`. The data are counted in `study_dir` where they are prepared there, and
     sampled else; speeds are those of its finished runs, or of a few updates made now. Raises InputError for
-    a bad config, a grid without runs, and data that no sample can stand for.
+    a bad config, a grid without runs, data that no sample can stand for, and a folder of another study.
     """
     for field, what in (
         ("tables", "a study of tables trains nothing"),
@@ -68,6 +69,8 @@ def estimate_study(
     config = parse_study(config)
     workers = workers_for(config, at_once)
     folder = None if study_dir is None else StudyFolder(study_dir)
+    if folder:
+        check_owner(folder, config)
     data = study_data(config, folder)
     runs = plan_grid(config, data.arms)
     speed = None if folder is None else speed_of_runs(folder, runs)
