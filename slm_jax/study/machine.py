@@ -80,6 +80,29 @@ def shares(workers: int) -> list[dict[str, str]]:
     return [{} for _ in range(workers)]
 
 
+def core_shares(workers: int) -> list[list[int]]:
+    """The cores of each worker: of all the same number, so that it is the same who trains what."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [[] for _ in range(workers)]
+    cores = sorted(os.sched_getaffinity(0))
+    each = len(cores) // workers
+    return [cores[place * each : (place + 1) * each] or cores for place in range(workers)]
+
+
+@contextlib.contextmanager
+def on_cores(cores: list[int]) -> Iterator[None]:
+    """What is started in the block stays on these cores; on any, where there are none."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def _bounds(variable: str, chips: int) -> dict[str, str]:
     if variable != "TPU_VISIBLE_CHIPS":
         return {}

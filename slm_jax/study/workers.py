@@ -14,7 +14,7 @@ from multiprocessing import resource_tracker
 from slm_jax.errors import Preempted, WorkError
 from slm_jax.progress import progress
 from slm_jax.study.jobs import Jobs, work_of, worker_name
-from slm_jax.study.machine import end_with_parent, in_environment, shares
+from slm_jax.study.machine import core_shares, end_with_parent, in_environment, on_cores, shares
 
 POLL_SECONDS = 1.0
 LAST_WORDS = 800  # characters of a worker's log
@@ -73,8 +73,7 @@ class _Team:
 
     def __init__(self, work: Callable[[], None], workers: int, logs: pathlib.Path):
         self._work, self._logs = work, logs
-        self._environments = shares(workers)
-        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        self._environments, self._cores = shares(workers), core_shares(workers)
         self._processes: list[multiprocessing.Process | None] = [None] * workers
         self.was_asked_to_stop = False
         resource_tracker.ensure_running()  # its start would let through the signals that `_start` holds back
@@ -125,19 +124,13 @@ class _Team:
         process = multiprocessing.get_context("spawn").Process(
             target=_run_worker, args=(self._work, self._log(place))
         )
-        each = len(self._cores) // len(self._processes)  # the same, so that it is the same who trains what
-        cores = self._cores[place * each : (place + 1) * each] or self._cores
         # Ctrl-C reaches workers through this process alone; SIGTERM waits until they can handle it.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
         try:
-            if self._cores:
-                os.sched_setaffinity(0, cores)
-            with in_environment(self._environments[place]):
+            with on_cores(self._cores[place]), in_environment(self._environments[place]):
                 process.start()
             self._processes[place] = process
         finally:
-            if self._cores:
-                os.sched_setaffinity(0, self._cores)
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 

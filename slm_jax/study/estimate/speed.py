@@ -21,7 +21,7 @@ from slm_jax.study.config import StudyConfig
 from slm_jax.study.estimate.data import StudyData, folder_bytes
 from slm_jax.study.folder import SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
-from slm_jax.study.machine import shares
+from slm_jax.study.machine import core_shares, on_cores, shares
 from slm_jax.training.step import program
 
 TIMED_SECONDS, LEAST_UPDATES, MOST_UPDATES = 3.0, 3, 50
@@ -117,13 +117,10 @@ def _shape(config: StudyConfig, run: PlannedRun, data: StudyData) -> _Shape:
 
 def _time_in_share(config: StudyConfig, shapes: list[_Shape], place: int, workers: int) -> list[_Timed]:
     """In a process of its own, before it uses JAX: with a worker's share of the machine."""
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[place::workers] or cores)
-    os.environ.update(shares(workers)[place])
-    keep_freed_memory()
-    share_cpu_among_devices(config.batch_divisor)
-    with tempfile.TemporaryDirectory() as cache:
+    with on_cores(core_shares(workers)[place]), tempfile.TemporaryDirectory() as cache:
+        os.environ.update(shares(workers)[place])
+        keep_freed_memory()
+        share_cpu_among_devices(config.batch_divisor)
         jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         return [_time(config, shape, pathlib.Path(cache)) for shape in shapes]
