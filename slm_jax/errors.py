@@ -8,6 +8,10 @@ class InputError(ValueError):
     """
 
 
+class DiskFullError(InputError):
+    """No room is left where a file has to be; whatever else writes there will fail alike."""
+
+
 class WorkError(RuntimeError):
     """Work that failed on good input, as a run that diverged. The exit code is 1."""
 
