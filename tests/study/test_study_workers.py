@@ -21,9 +21,10 @@ from slm_jax.study.workers import work_at_once
 RUNS = [planned(name, tokens=tokens) for name, tokens in (("bad", 40), ("b", 30), ("c", 20), ("d", 10))]
 # What a parent of workers that sleep runs, as a script of its own.
 PARENT = """
-import functools, pathlib, sys
+import functools, pathlib, signal, sys
 sys.path.insert(0, sys.argv[1])
 import test_study_workers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which the tests may have been started without
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[2])
     jobs = test_study_workers.jobs_of(folder, test_study_workers.RUNS)
