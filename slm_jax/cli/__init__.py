@@ -29,7 +29,10 @@ Step by step, on your own recordings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns the exit code: 0, 2 for bad input, 1 when the work itself failed."""
+    """Runs one verb; returns the exit code: 0, 2 for bad input, 1 when the work itself failed.
+
+    Work that was asked to stop, and has, is no failure: 0, or what SLM_JAX_PREEMPTED_EXIT says.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     # Kept from argparse, which takes an option with a space in its value for something else.
     fields = [argument for argument in arguments if argument.startswith("--config.")]
@@ -37,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rest += fields
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every option, and of errors twice
     try:
+        preempted_exit = _preempted_exit()
         if rest and not options.takes_config:
             raise InputError(f"unknown argument {rest[0]}; see slm {options.verb} --help")
         if options.takes_config:
@@ -60,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(2, f"{where}: {error.strerror}")
     except Preempted as stop:
         print(f"slm: {stop}; the same command goes on", file=sys.stderr)
+        return preempted_exit
     except KeyboardInterrupt:
         return _fail(130, "stopped; the same command goes on from what is on the disk")
     return 0
@@ -68,6 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(code: int, message: str) -> int:
     print(f"slm: {message}", file=sys.stderr)
     return code
+
+
+def _preempted_exit() -> int:
+    """For a launcher that starts again what did not end with 0."""
+    code = os.environ.get("SLM_JAX_PREEMPTED_EXIT", "0")
+    if not (code.isdecimal() and int(code) < 256):
+        raise InputError(f"SLM_JAX_PREEMPTED_EXIT is {code!r}: give an exit code, 0 to 255")
+    return int(code)
 
 
 def _parser() -> argparse.ArgumentParser:
