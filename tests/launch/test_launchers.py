@@ -1,7 +1,9 @@
 """What all launchers share: help, checks of their input, dry runs that call nothing, and clean shell."""
 
+import pathlib
 import shutil
 import subprocess
+import sysconfig
 
 import pytest
 from recorded import ROOT, Recorded
@@ -23,10 +25,10 @@ def tools(tmp_path):
     return Recorded(tmp_path, "gcloud", "kubectl", "sbatch", "srun", "slm")
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 def test_shellcheck_finds_nothing():
+    shellcheck = pathlib.Path(sysconfig.get_path("scripts"), "shellcheck")
     scripts = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "launch").glob("*.sh"))
-    found = subprocess.run(["shellcheck", "-x", *scripts], cwd=ROOT, capture_output=True, text=True)
+    found = subprocess.run([shellcheck, "-x", *scripts], cwd=ROOT, capture_output=True, text=True)
     assert found.stdout == ""
     assert found.returncode == 0
 
