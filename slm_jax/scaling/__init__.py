@@ -13,8 +13,9 @@ imports no other room.
 import importlib
 from typing import TYPE_CHECKING
 
+from slm_jax.scaling.columns import BOUND_SUFFIXES
 from slm_jax.scaling.published import PUBLISHED_SPEECH_LAW, PUBLISHED_TABLES, published_runs, published_table
-from slm_jax.scaling.table import MEASURED, Runs, Task, read_runs
+from slm_jax.scaling.table import MEASURED, NOT_TASKS, Runs, Task, read_runs
 
 if TYPE_CHECKING:
     from slm_jax.scaling.allocation import allocate
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
     from slm_jax.scaling.verdicts import CANNOT_TELL, NOT_SUPPORTED, SUPPORTED, judge
 
 __all__ = [
+    "BOUND_SUFFIXES",
     "CANNOT_TELL",
     "MEASURED",
     "NOT_SUPPORTED",
+    "NOT_TASKS",
     "PUBLISHED_SPEECH_LAW",
     "PUBLISHED_TABLES",
     "SUPPORTED",

@@ -19,6 +19,7 @@ FLOPS_PER_PARAMETER_AND_TOKEN = 6.0  # training compute C = 6 N D
 REQUIRED_COLUMNS = ("params", "tokens")
 OPTIONAL_COLUMNS = ("loss", "unique_tokens", "flops")
 NEVER_A_TASK = ("loss_per_second", "epochs", "learning_rate", "lr", "dropout", "weight_decay")
+NOT_TASKS = frozenset((*TEXT_COLUMNS, *REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *NEVER_A_TASK))
 MEASURED = ("", "measured")
 
 
@@ -193,10 +194,9 @@ def _check_repeats(cells: Cells) -> None:
 
 
 def _tasks(cells: Cells) -> tuple[dict[str, Task], tuple[str, ...]]:
-    known = {*TEXT_COLUMNS, *REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *NEVER_A_TASK}
     fractions, notes = {}, []
     for name in cells.columns:
-        if name in known:
+        if name in NOT_TASKS:
             continue
         if cells.promises_fractions(name) or cells.holds_fractions(name):
             fractions[name] = cells.fractions(name)

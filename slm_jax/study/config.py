@@ -1,6 +1,7 @@
 """The config of a study: corpora, tokens and tasks by name, and the arms, each a grid of runs on them."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -8,6 +9,7 @@ import ml_collections
 
 from slm_jax.errors import InputError
 from slm_jax.model import SIZES
+from slm_jax.scaling import BOUND_SUFFIXES, NOT_TASKS
 from slm_jax.study.config_parts import ArmConfig, ClaimConfig, GridConfig
 from slm_jax.study.folder import LOSS
 from slm_jax.study.kinds import CLASSES, complete, make
@@ -24,11 +26,8 @@ from slm_jax.training import (
 OWN = ("budgets", "sizes", "seeds")  # of the grid, what an arm may have of its own
 LOSS_PER_SECOND, GROWTH = "loss_per_second", "growth of "  # measures of claims beside LOSS and tasks
 
-# Files of a run beside those of its tasks, and columns of results.csv.
-RESERVED = {
-    *("summary", "config", "times", "model", "arm", "modality", "tokenizer", "corpus", "seed", "params"),
-    *("tokens", "unique_tokens", "flops", "loss", "loss_per_second"),
-}
+# Files of a run beside those of its tasks, and columns that a table never takes for accuracies.
+RESERVED = {"summary", "config", "times", *NOT_TASKS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +82,12 @@ class StudyConfig:
                 raise InputError(f"config: {name!r} is to name files; use letters, digits, - and _")
         for name in self.tasks.keys() & RESERVED:
             raise InputError(f"config.tasks: {name!r} is taken; give the task another name")
+        for name, end in itertools.product(self.tasks, BOUND_SUFFIXES):
+            if name + end in self.tasks:
+                raise InputError(
+                    f"config.tasks: {name + end!r} is an end of the interval of {name!r} in results.csv; "
+                    "give the task another name"
+                )
         for name in self.tasks.keys() & self.corpora.keys():
             raise InputError(f"config: {name!r} names a corpus and a task; give them names of their own")
         if self.fit_on:

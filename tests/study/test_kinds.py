@@ -47,7 +47,11 @@ def test_defaults_of_a_kind_are_filled_in():
         ({"tokens__units": {"kind": "units", "encoder": "hubert"}}, "encoder 'hubert'"),
         ({"tokens__pieces": {"kind": "pieces", "of": "phones"}}, r"config\.tokens\.pieces\.of is 'phones'"),
         ({"tasks__stories": {"kind": "minimal_pairs"}}, "names a corpus and a task"),
-        ({"tasks__loss": {"kind": "minimal_pairs"}}, "'loss' is taken"),
+        *(
+            ({f"tasks__{name}": {"kind": "minimal_pairs"}}, f"'{name}' is taken")
+            for name in ("loss", "summary", "run", "loss_source", "epochs", "lr", "dropout", "weight_decay")
+        ),
+        ({"tasks__pairs_low": {"kind": "minimal_pairs"}}, "'pairs_low' is an end of the interval of 'pairs'"),
         ({"tasks__a/b": {"kind": "minimal_pairs"}}, "'a/b' is to name files"),
         ({"arms__speech": {"corpus": "prose", "tokens": "units"}}, r"arms\.speech\.corpus is 'prose'"),
         (
