@@ -22,8 +22,8 @@ def evaluate_loss(
 
     By default in windows as in training; with a stride, each token after the first window sees at least
     context - stride + 1 tokens (`training.heldout_loss`). Of each source and of all: tokens, nats, nats per
-    token and, where all durations are known, seconds and nats per second: these do not depend on what a token
-    is, so that units and pieces of the same speech can be compared.
+    token and, where all durations are known, seconds and nats per second: by these, tokens that spell the
+    same units (pieces of them, say) can be compared.
 
     Raises InputError for a dataset of another tokenizer than the run's data, an unknown split or a stride
     outside 1..context.

@@ -1,7 +1,8 @@
 """A claim's number in one plain sentence."""
 
 from slm_jax.scaling import CANNOT_TELL, SUPPORTED, format_task, places_for_interval
-from slm_jax.study.config import GROWTH, LOSS
+from slm_jax.study.folder import LOSS
+from slm_jax.study.measures import GROWTH
 
 
 def name_of(arm: str) -> str:

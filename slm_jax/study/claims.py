@@ -7,10 +7,11 @@ import numpy as np
 from slm_jax.files import write_json
 from slm_jax.scaling import CANNOT_TELL, NOT_SUPPORTED, SUPPORTED, format_estimate, judge, mean_difference
 from slm_jax.study.claim_words import name_of, sentence
-from slm_jax.study.config import GROWTH, LOSS_PER_SECOND, ClaimConfig, StudyConfig
+from slm_jax.study.config import ClaimConfig, StudyConfig
 from slm_jax.study.folder import CLAIMS, LOSS, StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.matched_runs import Match, accuracies, losses, match_runs
+from slm_jax.study.measures import GROWTH, LOSS_PER_SECOND
 
 MIN_CELLS = 2
 

@@ -11,8 +11,8 @@ from slm_jax.errors import InputError
 from slm_jax.model import SIZES
 from slm_jax.scaling import BOUND_SUFFIXES, NOT_TASKS
 from slm_jax.study.config_parts import ArmConfig, ClaimConfig, GridConfig
-from slm_jax.study.folder import LOSS
 from slm_jax.study.kinds import CLASSES, complete, make
+from slm_jax.study.measures import measures
 from slm_jax.training import (
     DataConfig,
     MeshConfig,
@@ -24,7 +24,6 @@ from slm_jax.training import (
 )
 
 OWN = ("budgets", "sizes", "seeds")  # of the grid, what an arm may have of its own
-LOSS_PER_SECOND, GROWTH = "loss_per_second", "growth of "  # measures of claims beside LOSS and tasks
 
 # Files of a run beside those of its tasks, and columns that a table never takes for accuracies.
 RESERVED = {"summary", "config", "times", *NOT_TASKS}
@@ -145,21 +144,12 @@ class StudyConfig:
             raise InputError(f"{path}.arms is {claim.arms}: name the better arm and the other")
         for arm in claim.arms:
             _check_named(f"{path}.arms", arm, self.arms)
-        measures = self._measures(*claim.arms)
-        if claim.measure not in measures:
+        possible = measures(self, *claim.arms)
+        if claim.measure not in possible:
             raise InputError(
                 f"{path}.measure is {claim.measure!r}: what {' and '.join(claim.arms)} can be compared on is "
-                f"{', '.join(measures) or 'nothing'}"
+                f"{', '.join(possible) or 'nothing'}"
             )
-
-    def _measures(self, better: str, other: str) -> list[str]:
-        """What two arms can be compared on: losses only on the same data, and per token only in the same."""
-        tasks = [task for task in self.tasks_of(better) if task in self.tasks_of(other)]
-        measures = [*tasks, *(f"{GROWTH}{task}" for task in tasks)]
-        one, two = self.arms[better], self.arms[other]
-        if one.corpus == two.corpus:
-            measures += [LOSS_PER_SECOND, *([LOSS] if one.tokens == two.tokens else [])]
-        return measures
 
     def corpus(self, name: str):
         return make("corpora", self.corpora[name], f"config.corpora.{name}")

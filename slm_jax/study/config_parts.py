@@ -64,8 +64,8 @@ class ClaimConfig:
       says: the claim in words.
       arms: the better and the other.
       measure: a task of both, whose accuracy is to be higher; "growth of TASK", the exponent of that accuracy
-        in compute; "loss_per_second" on the held-out part of the corpus, which both have to share; or "loss"
-        per token, for two arms that have their tokens in common too.
+        in compute; "loss_per_second" on the held-out part of the corpus, which both have to share, with the
+        units that their tokens are made of; or "loss" per token, for two arms of the same tokens.
     """
 
     says: str = ""

@@ -25,12 +25,19 @@ def study(measure: str, arms=("speech", "pieces")):
     config.corpora.prose = {"kind": "prose"}
     config.tokens.units = {"kind": "units"}
     config.tokens.pieces = {"kind": "pieces", "of": "units"}
+    config.tokens.few_pieces = {"kind": "pieces", "of": "units", "vocabulary": 300}
+    config.tokens.long_pieces = {"kind": "pieces", "of": "pieces"}
+    config.tokens.coarse = {"kind": "units", "units": 50}
+    config.tokens.coarse_pieces = {"kind": "pieces", "of": "coarse"}
     config.tokens.letters = {"kind": "text", "model": "characters"}
     config.tasks.pairs = {"kind": "minimal_pairs"}
     config.arms.speech = {"corpus": "stories", "tokens": "units"}
     config.arms.wide = {"corpus": "stories", "tokens": "units", "context": 512}
     config.arms.pieces = {"corpus": "stories", "tokens": "pieces"}
+    for tokens in ("few_pieces", "long_pieces", "coarse", "coarse_pieces"):
+        config.arms[tokens] = {"corpus": "stories", "tokens": tokens}
     config.arms.text = {"corpus": "stories", "tokens": "letters"}
+    config.arms.wide_text = {"corpus": "stories", "tokens": "letters", "context": 512}
     config.arms.prose = {"corpus": "prose", "tokens": "units"}
     config.claims.claim = {"says": "the first is better", "arms": arms, "measure": measure}
     config.resamples = 400
@@ -201,10 +208,10 @@ def test_loss_per_second_is_a_ratio_in_percent(tmp_path):
 
 def test_text_has_no_seconds(tmp_path):
     folder = StudyFolder(tmp_path)
-    runs = planned("speech") + planned("text")
+    runs = planned("text") + planned("wide_text")
     for run in runs:
-        measure_loss(folder, run, 40.0 if run.arm == "speech" else None)
-    claim = claim_of(folder, study("loss_per_second", ("speech", "text")), runs)
+        measure_loss(folder, run, None)
+    claim = claim_of(folder, study("loss_per_second", ("text", "wide_text")), runs)
     assert claim["estimate"] is None and claim["verdict"] == "cannot tell"
     assert "of text have no duration" in claim["text"]
 
@@ -291,6 +298,9 @@ def test_growth(tmp_path, laws, estimate, verdict, parts):
         ("sblimp", ("speech", "pieces"), ["'sblimp'", "pairs, growth of pairs, loss_per_second"]),
         ("loss", ("speech", "pieces"), ["'loss'", "speech and pieces"]),  # other tokens
         ("loss_per_second", ("speech", "prose"), ["is pairs, growth of pairs"]),  # another corpus
+        ("loss_per_second", ("speech", "coarse"), ["is pairs, growth of pairs"]),  # units that say less
+        ("loss_per_second", ("pieces", "coarse_pieces"), ["is pairs, growth of pairs"]),
+        ("loss_per_second", ("speech", "text"), ["is pairs, growth of pairs"]),
         ("growth of cloze", ("speech", "pieces"), ["growth of pairs"]),
         ("pairs", ("speech",), ["name the better arm and the other"]),
         ("pairs", ("speech", "speech"), ["name the better arm and the other"]),
@@ -303,3 +313,17 @@ def test_a_claim_that_cannot_be_judged_is_refused(measure, arms, parts):
     for part in ["config.claims.claim", *parts]:
         assert part in str(error.value)
     study("loss", ("speech", "wide"))
+
+
+@pytest.mark.parametrize(
+    "arms",
+    [
+        ("speech", "wide"),
+        ("pieces", "speech"),
+        ("pieces", "few_pieces"),
+        ("speech", "long_pieces"),
+        ("coarse", "coarse_pieces"),
+    ],
+)
+def test_losses_per_second_compare_where_tokens_spell_the_same_units(arms):
+    study("loss_per_second", arms)
