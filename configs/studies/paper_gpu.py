@@ -8,6 +8,7 @@ give fewer budgets. `slm plan --config=configs/studies/paper_gpu.py` says what i
 
 from slm_jax.study import default_study
 
+VOICES = ("us_female",)  # of the stories and the prose, and so of the questions
 COMPARED = {"budgets": (1e16, 1e17), "sizes": ("5M", "10M", "20M")}
 
 
@@ -15,16 +16,16 @@ def get_config():
     study = default_study()
     study.name = "paper_gpu"
     study.title = "Four claims about speech language models, on one GPU"
-    study.corpora.stories = {"kind": "text", "path": "data/stories.txt", "voices": ("us_female",)}
-    study.corpora.prose = {"kind": "text", "path": "data/prose.txt", "voices": ("us_female",)}
+    study.corpora.stories = {"kind": "text", "path": "data/stories.txt", "voices": VOICES}
+    study.corpora.prose = {"kind": "text", "path": "data/prose.txt", "voices": VOICES}
     hubert = {"encoder": "hubert", "weights": "data/mhubert-25hz", "settings": {"layer": 11}}
     study.tokens.units = {"kind": "units", "units": 500, "sample_seconds": 360_000.0, **hubert}
     study.tokens.units_k100 = {"kind": "units", "units": 100, "sample_seconds": 360_000.0, **hubert}
     study.tokens.pieces = {"kind": "pieces", "of": "units", "vocabulary": 5000}
     study.tokens.words = {"kind": "text", "model": "unigram", "vocabulary": 5000}
     study.fit_on = "stories"
-    study.tasks.blimp = {"kind": "published", "task": "blimp", "path": "data/blimp.zip"}
-    study.tasks.topic_cloze = {"kind": "published", "task": "topic_cloze", "path": "data/storycloze.csv"}
+    for task, path in (("blimp", "data/blimp.zip"), ("topic_cloze", "data/storycloze.csv")):
+        study.tasks[task] = {"kind": "published", "task": task, "path": path, "voices": VOICES}
     study.arms.speech = {"corpus": "stories", "tokens": "units"}
     study.arms.text = {"corpus": "stories", "tokens": "words"}
     study.arms.prose = {"corpus": "prose", "tokens": "units", **COMPARED}

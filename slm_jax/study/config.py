@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import sys
 from collections.abc import Sequence
 
 import ml_collections
@@ -13,6 +14,7 @@ from slm_jax.scaling import BOUND_SUFFIXES, NOT_TASKS
 from slm_jax.study.config_parts import ArmConfig, ClaimConfig, GridConfig
 from slm_jax.study.kinds import CLASSES, complete, make
 from slm_jax.study.measures import measures
+from slm_jax.study.voices import unheard_voices
 from slm_jax.training import (
     DataConfig,
     MeshConfig,
@@ -221,5 +223,11 @@ def default_study() -> ml_collections.ConfigDict:
 
 
 def parse_study(config) -> StudyConfig:
-    """Checks names and types of every field; raises InputError naming the field and the nearest known one."""
-    return parse_dataclass(StudyConfig, config)
+    """Checks names and types of every field; raises InputError naming the field and the nearest known one.
+
+    Warns of what may be meant, but seldom is.
+    """
+    study = parse_dataclass(StudyConfig, config)
+    for caution in unheard_voices(study):
+        print(f"warning: {caution}", file=sys.stderr, flush=True)
+    return study

@@ -1,0 +1,28 @@
+"""The studies in configs/: that each can be read, and says what it means to."""
+
+import pathlib
+import runpy
+
+import numpy as np
+import pytest
+
+from slm_jax.study import parse_study
+from slm_jax.tokenizer import MFCC, Tokenizer
+
+STUDIES = pathlib.Path(__file__).parents[2] / "configs" / "studies"
+TRAINED = sorted(path.stem for path in STUDIES.glob("*.py") if path.stem != "published")
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """Reads a config in a folder with a tokenizer where one is expected."""
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("data").mkdir()
+    Tokenizer(MFCC(), np.random.default_rng(0).normal(size=(5, 26))).save("data/tokenizer")
+    return lambda name: parse_study(runpy.run_path(str(STUDIES / f"{name}.py"))["get_config"]())
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_study_is_read_without_a_warning(name, read, capsys):
+    assert read(name).name == name
+    assert not capsys.readouterr().err
