@@ -34,6 +34,7 @@ def get_config():
             "says": f"Stories teach syntax better than prose at equal compute ({modality})",
             "arms": arms,
             "measure": "minimal_pairs",
+            "note": "The minimal pairs are of a grammar of simple stories, and so of neither text.",
         }
     study.grid.budgets = (3e10, 1e11, 3e11, 1e12)
     study.grid.sizes = ("12k", "30k", "90k", "170k")

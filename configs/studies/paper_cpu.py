@@ -54,6 +54,7 @@ def get_config():
         "says": "Simple stories teach syntax better than prose at equal compute",
         "arms": ("speech", "prose"),
         "measure": "minimal_pairs",
+        "note": "The minimal pairs are sentences of the grammar that wrote the stories.",
     }
     study.claims.pieces_cost_accuracy = {
         "says": "Units give better accuracy on minimal pairs than pieces of them at equal compute",

@@ -25,7 +25,8 @@ def write_claims(folder: StudyFolder, config: StudyConfig, runs: list[PlannedRun
     """
     claims = []
     for name, claim in config.claims.items():
-        record = {"name": name, "says": claim.says, "measure": claim.measure, "arms": list(claim.arms)}
+        record = {"name": name, "says": claim.says, "note": claim.note}
+        record |= {"measure": claim.measure, "arms": list(claim.arms)}
         if claim.measure.startswith(GROWTH):
             record |= _growth(claim, laws)
         else:

@@ -66,8 +66,10 @@ class ClaimConfig:
       measure: a task of both, whose accuracy is to be higher; "growth of TASK", the exponent of that accuracy
         in compute; "loss_per_second" on the held-out part of the corpus, which both have to share, with the
         units that their tokens are made of; or "loss" per token, for two arms of the same tokens.
+      note: a sentence that whoever reads the verdict has to know, such as what favours an arm.
     """
 
     says: str = ""
     arms: tuple[str, ...] = ()
     measure: str = ""
+    note: str = ""

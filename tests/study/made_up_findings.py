@@ -78,7 +78,8 @@ def write_claims(folder: pathlib.Path, sizes: list[str]) -> None:
         if measure.startswith("growth"):
             cells = []
         number = estimate and dict(zip(("value", "low", "high"), estimate, strict=True))
-        rows.append({"name": says[:12], "says": says, "measure": measure, "arms": list(arms)})
+        note = "The pairs are those of the stories." if unit == "accuracy" else ""
+        rows.append({"name": says[:12], "says": says, "note": note, "measure": measure, "arms": list(arms)})
         rows[-1] |= {"estimate": number, "unit": unit, "verdict": verdict, "because": because}
         rows[-1] |= {
             "cells": cells,

@@ -16,6 +16,7 @@ from slm_jax.study.grid import PlannedRun, run_name
 
 SIZES = {"30k": 30_000, "90k": 90_000, "170k": 170_000}
 BUDGETS, SEEDS, VOICES = (1e12, 3e12), (0, 1), ("us", "uk")
+NOTE = "The pairs are sentences of the stories."
 PHENOMENA = {"agreement": 40, "reflexive": 40, "order": 20}
 
 
@@ -39,7 +40,7 @@ def study(measure: str, arms=("speech", "pieces")):
     config.arms.text = {"corpus": "stories", "tokens": "letters"}
     config.arms.wide_text = {"corpus": "stories", "tokens": "letters", "context": 512}
     config.arms.prose = {"corpus": "prose", "tokens": "units"}
-    config.claims.claim = {"says": "the first is better", "arms": arms, "measure": measure}
+    config.claims.claim = {"says": "the first is better", "arms": arms, "measure": measure, "note": NOTE}
     config.resamples = 400
     return parse_study(config)
 
@@ -106,6 +107,7 @@ def test_accuracy_at_equal_compute(answered):
     assert 0 < claim["estimate"]["low"] < 0.08 < claim["estimate"]["high"] < 0.14
     assert (claim["verdict"], claim["unit"]) == ("supported", "accuracy")
     assert claim["because"] == "the whole interval lies above 0"
+    assert claim["note"] == NOTE
     points = f"speech is {100 * claim['estimate']['value']:.0f} points more accurate on pairs than pieces"
     assert points in claim["text"] and "(95 % interval +" in claim["text"]
     worse = claim_of(folder, study("pairs", ("pieces", "speech")), runs)

@@ -157,7 +157,7 @@ def test_text_in_the_data_cannot_become_markup(study):
     write_json(study / "timings.json", {HOSTILE: 1.0})
     write_claims(study, list(SIZES)[:2])
     claims = read_json(study / "claims.json")
-    claims[1] |= dict.fromkeys(("name", "says", "unit", "because", "measure", "text"), HOSTILE)
+    claims[1] |= dict.fromkeys(("name", "says", "note", "unit", "because", "measure", "text"), HOSTILE)
     claims[1] |= {"arms": [HOSTILE, HOSTILE]}
     claims[1]["cells"][0] |= {"size": HOSTILE, "seed": HOSTILE}
     write_json(study / "claims.json", claims)

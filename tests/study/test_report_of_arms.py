@@ -52,6 +52,7 @@ def test_every_claim_is_a_card_with_its_verdict_number_and_cells(study, page):
     assert len(cards) == len(claims) == 6
     for card, claim in zip(cards, claims, strict=True):
         assert claim["says"] in card and claim["text"] in card
+        assert ('class="note"' in card) == (claim["note"] != "") and claim["note"] in card
         assert claim["verdict"] in card.split("<h3>")[0]
         assert card.count('<tr><th scope="row">') == len(claim["cells"])
         assert ("<svg" in card) == (claim["estimate"] is not None)

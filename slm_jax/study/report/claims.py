@@ -21,7 +21,7 @@ def describe_claims(claims: list[dict]) -> list[dict]:
 def _claim(claim: dict, ends: list[float]) -> dict:
     better, other = claim["arms"]
     return {
-        **{key: claim[key] for key in ("name", "says", "unit", "because", "text", "cells")},
+        **{key: claim[key] for key in ("name", "says", "note", "unit", "because", "text", "cells")},
         "better": better,
         "other": other,
         "number": interval(claim["estimate"], beside=_reference(claim)),
