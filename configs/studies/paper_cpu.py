@@ -1,7 +1,8 @@
 """The four claims of Cuervo & Marxer (2024) in miniature, on two cores: speech and text of the same stories.
 
-All arms have the same recipe and compute. Those that a claim sets side by side have two seeds, and every run
-of one has its counterpart of the same size, budget and seed in the other.
+All arms have the same recipe and compute, and two seeds. Every run of the other arms has its counterpart of
+the same size, budget and seed among those of speech, but for speech_50hz-30k-3e12 (both seeds), which no
+claim counts: so many tokens would be more than max_epochs passes over the units of 25 frames a second.
 """
 
 from slm_jax.study import default_study

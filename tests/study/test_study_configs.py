@@ -1,5 +1,6 @@
 """The studies in configs/: that each can be read, and says what it means to."""
 
+import csv
 import pathlib
 import runpy
 
@@ -9,7 +10,8 @@ import pytest
 from slm_jax.study import parse_study
 from slm_jax.tokenizer import MFCC, Tokenizer
 
-STUDIES = pathlib.Path(__file__).parents[2] / "configs" / "studies"
+ROOT = pathlib.Path(__file__).parents[2]
+STUDIES = ROOT / "configs" / "studies"
 TRAINED = sorted(path.stem for path in STUDIES.glob("*.py") if path.stem != "published")
 
 
@@ -26,3 +28,14 @@ def read(tmp_path, monkeypatch):
 def test_a_study_is_read_without_a_warning(name, read, capsys):
     assert read(name).name == name
     assert not capsys.readouterr().err
+
+
+def test_the_miniature_names_every_run_without_a_counterpart():
+    grids: dict[str, set[str]] = {}
+    with (ROOT / "docs" / "results" / "paper_cpu" / "results.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            grids.setdefault(row["arm"], set()).add(row["model"].removeprefix(row["arm"] + "-"))
+    alone = {f"{arm}-{run}" for arm, grid in grids.items() for run in grid - grids["speech"]}
+    about = runpy.run_path(str(STUDIES / "paper_cpu.py"))["__doc__"]
+    assert alone == {"speech_50hz-30k-3e12", "speech_50hz-30k-3e12-s1"}
+    assert "speech_50hz-30k-3e12 (both seeds)" in about
