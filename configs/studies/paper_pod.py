@@ -3,6 +3,9 @@
 Expects the corpora as they unpack under data/ (docs/corpora.md), and in data/tokenizer/ HuBERT with its
 published centroids, as slm tokenizer import makes it. Prepare it once, then start slm study train on every
 host (docs/launching.md). Losses are on the held-out part of the audiobooks, but for the arm of stories.
+
+Arms that claims compare have three sizes and two seeds in common. At 1e19 FLOPs the smallest of them would be
+more than max_epochs passes over the audiobooks, or over the stories, and is left out.
 """
 
 from slm_jax.study import default_study
@@ -16,7 +19,7 @@ TALKS = (
 )
 STORIES = ("tinystories:data/sTinyStories",)
 EVERYTHING = {"corpus": "audiobooks", "also": ("talks", "stories")}
-COMPARED = {"budgets": (1e19,), "sizes": ("85M", "155M")}
+COMPARED = {"budgets": (3e18, 1e19), "sizes": ("85M", "155M", "309M")}
 
 
 def get_config():
@@ -46,6 +49,7 @@ def get_config():
     }
     study.grid.budgets = (1e18, 3e18, 1e19, 3e19, 1e20)
     study.grid.sizes = ("20M", "85M", "155M", "309M", "823M")
+    study.grid.seeds = (0, 1)
     study.grid.max_epochs = 4.0
     study.context = 2050
     study.batch_size = 256
