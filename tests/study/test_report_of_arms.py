@@ -42,6 +42,13 @@ def page(study):
     return page_of(study)
 
 
+@pytest.fixture(scope="module")
+def shown(study):
+    """The claims as the page has them."""
+    runs = read_json(study / "plan.json")["runs"]
+    return describe_claims(read_json(study / "claims.json"), runs, {run["name"] for run in runs})
+
+
 def section(page, name: str) -> str:
     return page.source[page.source.index(f'<section id="{name}"') :].split("</section>")[0]
 
@@ -62,11 +69,11 @@ def test_every_claim_is_a_card_with_its_verdict_number_and_cells(study, page):
     assert tally.count("2 of 6") == 3
 
 
-def test_the_dot_of_a_claim_lies_where_its_number_does(study):
-    for claim, shown in zip(*(c := read_json(study / "claims.json"), describe_claims(c)), strict=True):
+def test_the_dot_of_a_claim_lies_where_its_number_does(study, shown):
+    for claim, card in zip(read_json(study / "claims.json"), shown, strict=True):
         if not claim["estimate"]:
             continue
-        edge, plot = 1 if "ratio" in claim["unit"] else 0, shown["plot"]
+        edge, plot = 1 if "ratio" in claim["unit"] else 0, card["plot"]
         for end, number in claim["estimate"].items():
             assert (plot[end] > plot["reference"]) == (number > edge)
         for cell, place in zip(claim["cells"], plot["cells"], strict=True):
@@ -75,17 +82,34 @@ def test_the_dot_of_a_claim_lies_where_its_number_does(study):
         assert all(0 < place < 100 for place in places) and plot["low"] < plot["value"] < plot["high"]
 
 
-def test_claims_in_one_unit_share_a_scale(study):
-    shown = [claim for claim in describe_claims(read_json(study / "claims.json")) if claim["plot"]]
-    accuracies = [claim["plot"]["reference"] for claim in shown if claim["unit"] == "accuracy"]
+def test_claims_in_one_unit_share_a_scale(shown):
+    accuracies = [c["plot"]["reference"] for c in shown if c["plot"] and c["unit"] == "accuracy"]
     assert len(accuracies) == 3 and len(set(accuracies)) == 1
 
 
-def test_the_better_arm_is_named_on_its_side(study):
-    shown = describe_claims(read_json(study / "claims.json"))
+def test_the_better_arm_is_named_on_its_side(shown):
     assert shown[0]["plot"]["favours"] == ["speech faster", "text faster"]  # growth
     assert shown[1]["plot"]["favours"] == ["prose better", "speech better"]  # accuracy
     assert shown[3]["plot"]["favours"] == ["speech better", "pieces better"]  # loss, where less is better
+
+
+def test_an_unfinished_study_says_so_at_its_verdicts(study, page, tmp_path):
+    assert "All 120 planned runs are done." in page.text and "of 120 planned" not in page.text
+    assert "planned matched" not in page.text
+    study = shutil.copytree(study, tmp_path / "study")
+    with (study / "results.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with (study / "results.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(r for r in rows if r["model"] not in ("speech-30k-3e11", "pieces-90k-1e12-s1"))
+    write_json(study / "failed/speech-30k-3e11.json", {"name": "speech-30k-3e11", "reason": "no memory"})
+    page = page_of(study)
+    assert "Unfinished: 118 of 120 planned runs are done, 1 failed." in page.text
+    cards = section(page, "claims").split('<article class="claim-card')[1:]
+    told = [found and found[1] for found in (re.search(r'class="unfinished">(.*?)<', c) for c in cards)]
+    # Of speech there is one seed, so that a run of the second seed has no counterpart.
+    assert told == ["23 of 24 planned runs of the two arms"] + 5 * ["11 of 12 planned matched runs"]
 
 
 def test_the_figure_of_a_claim_has_its_words_for_a_title(study, tmp_path):

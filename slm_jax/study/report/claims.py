@@ -1,7 +1,11 @@
 """The claims about two arms: the verdict on each, the number, and where it lies beside no difference."""
 
 import math
+from collections.abc import Set
 
+from slm_jax.study.grid import PlannedRun
+from slm_jax.study.matched_runs import match_runs
+from slm_jax.study.measures import GROWTH
 from slm_jax.study.report.laws import look_of
 from slm_jax.study.report.numbers import fixed, interval
 
@@ -10,12 +14,19 @@ LOWER_IS_BETTER = ("loss", "loss_per_second")
 MARGIN = 0.08  # of the width of an axis
 
 
-def describe_claims(claims: list[dict]) -> list[dict]:
-    """What claims.json says, as the page shows it; claims in one unit share the scale of their axes."""
+def describe_claims(claims: list[dict], planned: list[dict], done: Set[str]) -> list[dict]:
+    """What claims.json says, as the page shows it; claims in one unit share the scale of their axes.
+
+    `planned` are the runs of the plan, `done` the names of those that are.
+    """
     ends: dict[tuple, list[float]] = {}
     for claim in claims:
         ends.setdefault(_scale(claim), []).extend(_numbers(claim))
-    return [_claim(claim, ends[_scale(claim)]) for claim in claims]
+    runs = [PlannedRun(**run) for run in planned]
+    return [
+        _claim(claim, ends[_scale(claim)]) | {"unfinished": _unfinished(claim, runs, done)}
+        for claim in claims
+    ]
 
 
 def _claim(claim: dict, ends: list[float]) -> dict:
@@ -31,6 +42,17 @@ def _claim(claim: dict, ends: list[float]) -> dict:
         "plot": _plot(claim, min(ends), max(ends)) if claim["estimate"] else None,
         **look_of(claim["verdict"]),
     }
+
+
+def _unfinished(claim: dict, planned: list[PlannedRun], done: Set[str]) -> str:
+    """How many of the runs that a claim is about are done, where some are not."""
+    if claim["measure"].startswith(GROWTH):
+        what, needed = "runs of the two arms", [{run.name} for run in planned if run.arm in claim["arms"]]
+    else:
+        matches = match_runs(planned, claim["arms"])
+        what, needed = "matched runs", [{match.better.name, match.other.name} for match in matches]
+    found = sum(names <= done for names in needed)
+    return f"{found} of {len(needed)} planned {what}" if found < len(needed) else ""
 
 
 def _scale(claim: dict) -> tuple:

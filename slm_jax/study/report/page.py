@@ -67,12 +67,14 @@ def _content(study_dir: pathlib.Path) -> dict:
     claims = _optional(study_dir / CLAIMS, [])
     groups = [describe_group(name, group) for name, group in laws["groups"].items()]
     failed = read_failures(study_dir / "failed")
+    done = {run["name"] for run in runs} & {run["name"] for run in plan["runs"]}
     return {
         "plan": plan,
         "config": json.dumps(plan["config"], indent=2, ensure_ascii=False),
         "confidence": laws["confidence"],
         "resamples": laws["resamples"],
-        "claims": describe_claims(claims),
+        "claims": describe_claims(claims, plan["runs"], done),
+        "done": len(done),
         "groups": groups,
         "many": len(groups) > SIDE_BY_SIDE,
         "claims_by_group": claims_by_group(groups),
