@@ -42,9 +42,18 @@ class GroupFit:
     averaged.
     """
 
-    def __init__(self, name: str, runs: Runs, rng, resamples: int, curves: Curves, chance: dict[str, float]):
+    def __init__(
+        self,
+        name: str,
+        runs: Runs,
+        rng,
+        resamples: int,
+        curves: Curves,
+        chance: dict[str, float],
+        max_epochs: float,
+    ):
         self.table, runs = runs, average_repeats(runs)
-        self.runs, self.rng, self.resamples = runs, rng, resamples
+        self.runs, self.rng, self.resamples, self.max_epochs = runs, rng, resamples, max_epochs
         self.measured = runs.select(runs.measured_R)
         self.fits: dict[str, LawFit] = {}
         self.growths: dict[str, Growth] = {}
@@ -73,13 +82,12 @@ class GroupFit:
         runs = self.runs
         on_it_C = np.flatnonzero(runs.measured_R)[self.front_R]
         on_it_R = self.table.measured_R & np.isin(cells(self.table), on_it_C)
-        unique_R = runs.unique_tokens_R[np.isfinite(runs.unique_tokens_R)]
         return {
             "runs": len(self.table),
             "repeats": len(self.table) - len(runs),
             "sizes": sorted({float(size) for size in runs.params_R}),
             "flops": {"least": float(runs.flops_R.min()), "most": self.most},
-            "unique_tokens": float(unique_R.max()) if len(unique_R) else None,
+            "unique_tokens": _corpus_tokens(runs),
             "frontier_runs": list(self.table.select(on_it_R).model),
             "loss_law": None,
             "other_forms": {},
@@ -127,10 +135,10 @@ class GroupFit:
         group["warnings"] += law_warnings(law, group, runs)
         plain = self._law(name, PLAIN)
         group["allocation"] = [best_for(plain, flops) for flops in (self.most, self.most * NEXT_DECADE)]
-        group["next_run"] = [best_next_run(plain, target) for target in TARGETS]
+        group["next_run"] = [best_next_run(plain, goal, max_epochs=self.max_epochs) for goal in TARGETS]
 
         group["other_forms"][KAPLAN.name] = self._fit_form(KAPLAN, (runs.params_R, runs.tokens_R)).record()
-        if group["unique_tokens"] is None or not (runs.tokens_R > runs.unique_tokens_R).any():
+        if not (runs.tokens_R > runs.unique_tokens_R).any():
             return
         columns = (runs.params_R, runs.tokens_R, runs.unique_tokens_R)
         reason = DATA_CONSTRAINED.why_not_identified(*columns)
@@ -140,9 +148,9 @@ class GroupFit:
         law = self._fit_form(DATA_CONSTRAINED, columns)
         group["other_forms"][DATA_CONSTRAINED.name] = law.record()
         group["warnings"] += bound_warnings(law)
-        repeated = self._law(name, DATA_CONSTRAINED)
+        repeated, largest = self._law(name, DATA_CONSTRAINED), np.nanmax(self.runs.unique_tokens_R)
         for flops in (self.most, self.most * NEXT_DECADE):
-            group["allocation"].append(best_for(repeated, flops, group["unique_tokens"]))
+            group["allocation"].append(best_for(repeated, flops, largest))
 
     def _fit_compute(self) -> None:
         """Loss along the frontier, without and with an irreducible part, and at equal compute."""
@@ -213,6 +221,17 @@ class GroupFit:
             },
             "accuracy_by_loss": by_loss,
         }
+
+
+def _corpus_tokens(runs: Runs) -> float | None:
+    """Tokens of the largest corpus; None where no run tells.
+
+    A run whose tokens were all unique may have seen a part of it: one that saw it again, or was given fewer
+    tokens than there are, tells its size.
+    """
+    of_largest_R = runs.unique_tokens_R == np.nanmax(runs.unique_tokens_R, initial=0.0)
+    told_R = of_largest_R & (runs.tokens_R != runs.unique_tokens_R)
+    return float(runs.unique_tokens_R[told_R][0]) if told_R.any() else None
 
 
 def _frontier(law: LawFit, flops_P: np.ndarray, most: float) -> dict:

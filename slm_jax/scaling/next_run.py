@@ -14,12 +14,18 @@ from slm_jax.scaling.table import FLOPS_PER_PARAMETER_AND_TOKEN
 
 BUDGETS = (1.0, 10**0.5, 10.0)  # times the largest compute of the table
 SIZES = 2.0 ** np.arange(-4, 5)  # times the best size of the budget
+MAX_EPOCHS = 4.0  # passes that are worth about as much as new data (Muennighoff et al. 2023)
 NEXT_DECADE = 10.0
 STEP = 1e-5
 
 
 def suggest(
-    laws: dict, *, group: str | None = None, target: str = "loss", budgets: list[float] | None = None
+    laws: dict,
+    *,
+    group: str | None = None,
+    target: str = "loss",
+    budgets: list[float] | None = None,
+    max_epochs: float = MAX_EPOCHS,
 ) -> dict:
     """The (N, D) whose run would narrow the interval of a target most per FLOP.
 
@@ -32,22 +38,29 @@ def suggest(
       target: "loss" (at the optimum of ten times the largest compute), "a" (N_opt ~ C^a) or
         "reducible_exponent" (L_opt - E ~ C^-x).
       budgets: FLOPs to try; one, about three and ten times the largest of the table by default.
+      max_epochs: the most passes over the corpus, where its size is known: sizes for which that is too little
+        data are raised to the least for which it is enough.
 
     Returns:
       target, standard_error (of the target now; of log L for the loss), best and candidates (the best of each
-      budget): {flops, params, tokens, narrows: the share by which the standard error falls}; best is None
-      where no run would help.
+      budget): {flops, params, tokens, epochs (passes over the corpus; None where its size is not known),
+      narrows: the share by which the standard error falls}; best is None where no run would help.
 
-    Raises InputError for an unknown target or group, or when the plain law was not fitted.
+    Raises InputError for an unknown target or group, when the plain law was not fitted, and for max_epochs
+    that are not positive.
     """
     if target not in TARGETS:
         raise InputError(f"target is {target!r}: give one of {', '.join(TARGETS)}")
-    return best_next_run(open_law(laws, group=group), target, budgets)
+    return best_next_run(open_law(laws, group=group), target, budgets, max_epochs=max_epochs)
 
 
-def best_next_run(law: FittedLaw, target: str, budgets: list[float] | None = None) -> dict:
+def best_next_run(
+    law: FittedLaw, target: str, budgets: list[float] | None = None, *, max_epochs: float = MAX_EPOCHS
+) -> dict:
     """`suggest` for a plain law at hand."""
-    most = law.group["flops"]["most"]
+    check_epochs(max_epochs)
+    most, corpus = law.group["flops"]["most"], law.group["unique_tokens"]
+    most_tokens = max_epochs * corpus if corpus else np.inf
     V_PxP, noise = np.array(law.record["covariance"]["matrix"]), law.record["noise"]
     theta_P = law.form.theta(law.values_P)
     gradient_P = _gradient(lambda theta: TARGETS[target](law.form.values(theta, np.zeros(2)), most), theta_P)
@@ -55,6 +68,7 @@ def best_next_run(law: FittedLaw, target: str, budgets: list[float] | None = Non
     rows = []
     for flops in budgets or [most * times for times in BUDGETS]:
         params_M = best_split(law.form, law.values_P, flops)[0] * SIZES
+        params_M = np.maximum(params_M, flops / (FLOPS_PER_PARAMETER_AND_TOKEN * most_tokens))
         tokens_M = flops / (FLOPS_PER_PARAMETER_AND_TOKEN * params_M)
         j_MxP = jacobian(law.form, theta_P, np.log([params_M, tokens_M]))
         spread_M = noise**2 + np.einsum("mp,pq,mq->m", j_MxP, V_PxP, j_MxP)
@@ -65,6 +79,7 @@ def best_next_run(law: FittedLaw, target: str, budgets: list[float] | None = Non
                 "flops": float(flops),
                 "params": float(params_M[best]),
                 "tokens": float(tokens_M[best]),
+                "epochs": float(tokens_M[best] / corpus) if corpus else None,
                 "narrows": float(1 - np.sqrt(max(1 - share_M[best], 0.0))),
             }
         )
@@ -75,6 +90,11 @@ def best_next_run(law: FittedLaw, target: str, budgets: list[float] | None = Non
         "best": best if best["narrows"] > 0 else None,
         "candidates": rows,
     }
+
+
+def check_epochs(max_epochs: float) -> None:
+    if not 0 < max_epochs < np.inf:
+        raise InputError(f"max_epochs is {max_epochs}: give a positive number of passes over the corpus")
 
 
 def _gradient(function: Callable, theta_P: np.ndarray) -> np.ndarray:

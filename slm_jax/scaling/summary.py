@@ -152,9 +152,10 @@ def _next_run(rows: list[dict]) -> list[str]:
     for row in rows:
         if row["best"]:
             best = row["best"]
+            passes = f", {best['epochs']:.3g} passes" if best["epochs"] else ""
             lines.append(
                 f"  {WORDS[row['target']]}: {format_size(best['params'])} parameters, "
-                f"{format_size(best['tokens'])} tokens ({best['flops']:.2g} FLOPs), "
+                f"{format_size(best['tokens'])} tokens ({best['flops']:.2g} FLOPs{passes}), "
                 f"interval {best['narrows']:.0%} narrower"
             )
     return lines if len(lines) > 1 else []

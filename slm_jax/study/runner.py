@@ -137,7 +137,13 @@ class Study:
         write_results(self.folder, done, self.config)
         curves = read_curves([self.folder.run(run.name) for run in done])
         table = scaling.read_runs(self.folder.path / RESULTS)
-        laws = scaling.fit(table, seed=self.config.seed, resamples=self.config.resamples, curves=curves)
+        laws = scaling.fit(
+            table,
+            seed=self.config.seed,
+            resamples=self.config.resamples,
+            curves=curves,
+            max_epochs=self.config.grid.max_epochs,
+        )
         write_json(self.folder.path / LAWS, laws)
         claims = write_claims(self.folder, self.config, done, laws)
         scaling.write_figures(table, laws, self.folder.path / "figures", curves=curves, claims=claims)

@@ -82,6 +82,7 @@ def laws_of(law=HOFFMANN, samples=50):
         "other_forms": {},
         "absent": {"data_constrained": "it needs the unique tokens of every run"},
         "flops": {"least": 1e17, "most": 1e20},
+        "unique_tokens": None,
     }
     return {
         "source": "runs.csv",

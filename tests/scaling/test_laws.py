@@ -84,6 +84,22 @@ def test_repeated_data_get_their_own_law(tmp_path):
     assert "epochs" in format_summary(laws) and "Data-constrained law" in format_summary(laws)
 
 
+def test_the_next_run_has_the_data_it_needs(tmp_path):
+    _, tokens = isoflop_grid()
+    group = fit(study(tmp_path, unique_tokens=tokens), resamples=30)["groups"]["all"]
+    assert group["unique_tokens"] is None  # there may be more than any run has seen
+    assert all(run["epochs"] is None for row in group["next_run"] for run in row["candidates"])
+    laws = fit(study(tmp_path, unique_tokens=np.minimum(tokens, 1e6)), resamples=30, max_epochs=3.0)
+    group = laws["groups"]["all"]
+    assert laws["max_epochs"] == 3.0 and group["unique_tokens"] == 1e6
+    for row in group["next_run"]:
+        for run in row["candidates"]:
+            assert run["tokens"] <= 3e6 * (1 + 1e-9)
+            assert run["epochs"] == pytest.approx(run["tokens"] / 1e6)
+    best = next(row["best"] for row in group["next_run"] if row["target"] == "loss")
+    assert f"FLOPs, {best['epochs']:.3g} passes)" in format_summary(laws)
+
+
 def test_points_of_one_run_are_resampled_together(tmp_path):
     runs = study(tmp_path, run=[f"run-{i // 2}" for i in range(16)])
     laws = fit(runs, resamples=30)
@@ -237,6 +253,7 @@ def test_the_axis_says_whose_loss_it_shows(tmp_path):
         ({"resamples": 0}, "resamples is 0"),
         ({"resamples": -5}, "resamples is -5"),
         ({"seed": -1}, "seed is -1"),
+        ({"max_epochs": -1.0}, "max_epochs is -1.0"),
     ],
 )
 def test_arguments_out_of_range_are_named(tmp_path, arguments, message):

@@ -60,6 +60,39 @@ def test_no_size_nearby_would_narrow_more():
     assert told["best"] == row
 
 
-def test_an_unknown_target_is_named():
-    with pytest.raises(InputError, match="target is 'speed': give one of loss, a, reducible_exponent"):
-        suggest(laws()[0], target="speed")
+def test_no_run_sees_the_corpus_more_often_than_is_of_use():
+    found, information = laws()
+    free = suggest(found)["candidates"]
+    assert all(row["epochs"] is None for row in free)
+    corpus = optimum(np.array(HOFFMANN), 1e21)[1] / 40
+    found["groups"]["speech"]["unique_tokens"] = corpus
+    enough = suggest(found, max_epochs=1e3)["candidates"]
+    assert enough == [row | {"epochs": pytest.approx(row["tokens"] / corpus)} for row in free]
+    for most in (None, 2.0):
+        told = suggest(found, **({} if most is None else {"max_epochs": most}))["candidates"]
+        for row in told:
+            assert row["tokens"] <= (most or 4.0) * corpus * (1 + 1e-9)
+            assert row["epochs"] == pytest.approx(row["tokens"] / corpus)
+            assert 6 * row["params"] * row["tokens"] == pytest.approx(row["flops"])
+    # At the largest budget 16 times the best size would still see it 2.5 times.
+    assert told[-1]["epochs"] == pytest.approx(2.0)
+    gradient = derivatives(*optimum(np.array(HOFFMANN), 1e21)[:2])
+    new = derivatives(told[-1]["params"], told[-1]["tokens"])
+    before, after = (
+        gradient @ np.linalg.inv(known) @ gradient
+        for known in (information, information + np.outer(new, new) / NOISE**2)
+    )
+    assert told[-1]["narrows"] == pytest.approx(1 - np.sqrt(after / before), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": "speed"}, "target is 'speed': give one of loss, a, reducible_exponent"),
+        ({"max_epochs": 0.0}, "max_epochs is 0.0: give a positive number"),
+        ({"max_epochs": float("nan")}, "max_epochs is nan: give a positive number"),
+    ],
+)
+def test_what_is_no_question_is_named(arguments, message):
+    with pytest.raises(InputError, match=message):
+        suggest(laws()[0], **arguments)

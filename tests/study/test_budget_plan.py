@@ -26,6 +26,21 @@ def test_a_budget_is_spent_where_the_published_law_is_lowest():
     assert "1.0e+19" in format_plan(plan_budget(1e19))
 
 
+def test_a_law_of_runs_on_a_known_corpus_tells_passes(tmp_path):
+    symbols = {"E": 1.7, "A": 14, "B": 40, "alpha": 0.25, "beta": 0.24}
+    group = {"loss_law": {name: {"value": value} for name, value in symbols.items()}}
+    group |= {"flops": {"least": 1e10, "most": 1e12}, "unique_tokens": 2e6}
+    write_json(tmp_path / "laws.json", {"groups": {"speech": group}})
+    plan = plan_budget(1e12, tmp_path / "laws.json")
+    for row in plan["rows"]:
+        assert row["passes"] == pytest.approx(row["tokens"] / 2e6)
+        assert f" {row['passes']:.3g} " in format_plan(plan)
+    group["unique_tokens"] = None
+    write_json(tmp_path / "laws.json", {"groups": {"speech": group}})
+    for laws in (tmp_path / "laws.json", None):
+        assert "asses" not in format_plan(plan_budget(1e12, laws))
+
+
 def test_laws_without_a_loss_law_are_refused(tmp_path):
     write_json(tmp_path / "laws.json", {"groups": {"speech": {"loss_law": None}}})
     with pytest.raises(InputError, match="holds no loss law"):

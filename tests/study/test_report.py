@@ -140,6 +140,17 @@ def test_interval_bars_are_where_the_numbers_are(original, page):
     )
 
 
+def test_tokens_are_told_in_passes_over_the_corpus(original, page):
+    (group,) = read_json(original / "laws.json")["groups"].values()
+    corpus = max(float(row["unique_tokens"]) for row in results(original))
+    tokens = group["next_decade"]["by_loss_law"]["tokens"]["value"]
+    assert f"Passes over the corpus {significant(tokens / corpus, 2)} [" in page.text
+    best = next(row["best"] for row in group["next_run"] if row["target"] == "loss")
+    assert best["tokens"] / corpus <= 4 * (1 + 1e-9)
+    assert f"tokens ({significant(best['tokens'] / corpus, 2)} passes)" in page.text
+    assert "more than 4 passes call for more data" in page.text
+
+
 def test_text_in_the_data_cannot_become_markup(study):
     plan, laws = read_json(study / "plan.json"), read_json(study / "laws.json")
     plan |= {"title": HOSTILE, "name": HOSTILE, "command": HOSTILE, "commit": HOSTILE, "machine": HOSTILE}

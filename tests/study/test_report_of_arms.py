@@ -155,6 +155,7 @@ def test_a_recommended_run_is_that_of_the_laws(study, page):
     group = next(iter(read_json(study / "laws.json")["groups"].values()))
     best = next(row["best"] for row in group["next_run"] if row["target"] == "loss")
     assert "Extrapolation." in section(page, "next")
+    assert section(page, "next").count(">Passes</th>") == 2
     assert f"by {best['narrows']:.0%}".replace("%", " %") in page.text
 
 

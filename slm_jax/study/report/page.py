@@ -84,6 +84,7 @@ def _content(study_dir: pathlib.Path) -> dict:
         "published": _optional(study_dir / "published.json", None),
         "figures": read_figures(study_dir / "figures", list(members), claims),
         "budgets": budgets,
+        "max_epochs": laws["max_epochs"],
         "next_run": most_teaching(budgets),
         "arms": describe_arms(plan, runs, datasets),
         "tasks": list(table.tasks),
