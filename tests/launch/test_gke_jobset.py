@@ -53,6 +53,17 @@ def test_bad_input_is_not_tried_again(kubectl):
     assert answer == {"action": "FailJobSet", "onJobFailureReasons": ["PodFailurePolicy"]}
 
 
+@pytest.mark.parametrize("machine", [GPU, TPU], ids=["gpu", "tpu"])
+def test_an_evicted_pod_that_saved_its_run_fails(kubectl, machine):
+    """One that ends with 0 succeeded for Kubernetes, deleted or not; one with 2 ends the whole JobSet."""
+    jobset = applied(kubectl, *NAMED, *machine)
+    [container] = job_of(jobset)["template"]["spec"]["containers"]
+    [code] = [entry["value"] for entry in container["env"] if entry["name"] == "SLM_JAX_PREEMPTED_EXIT"]
+    assert code == "143"
+    final = [rule["onExitCodes"]["values"] for rule in job_of(jobset)["podFailurePolicy"]["rules"]]
+    assert final == [[2]]
+
+
 def test_gpu_hosts_are_told_of_each_other(kubectl):
     pod = job_of(applied(kubectl, *NAMED, *GPU))["template"]["spec"]
     [container] = pod["containers"]
@@ -70,7 +81,7 @@ def test_tpu_hosts_are_left_to_find_each_other(kubectl):
     jobset = applied(kubectl, *NAMED, *TPU)
     pod = job_of(jobset)["template"]["spec"]
     [container] = pod["containers"]
-    assert "env" not in container
+    assert [entry["name"] for entry in container["env"]] == ["SLM_JAX_PREEMPTED_EXIT"]
     assert container["resources"]["limits"] == {"google.com/tpu": 4}
     assert pod["nodeSelector"] == {
         "cloud.google.com/gke-tpu-accelerator": "tpu-v6e-slice",
