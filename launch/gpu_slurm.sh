@@ -21,8 +21,8 @@
 #   --dry-run         print the commands and run nothing
 #
 # What follows -- goes to `slm train`, or `slm study prepare`. Run it from a checkout that all nodes see; the
-# environment is made in .venv once. A preempted job is queued again by SLURM and goes on from its newest checkpoint;
-# two minutes before its time is over a job gets SIGTERM.
+# environment is made in .venv once. A preempted job is queued again and goes on from its newest checkpoint; two minutes
+# before its time is over a job gets SIGTERM, saves, and ends with 143: it is FAILED for SLURM, as the run is not done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/steps.sh
@@ -69,7 +69,7 @@ submit() {
     local words=("--job-name=$1" "--gpus-per-node=$gpus")
     shift
     while [ "$1" != -- ]; do words+=("$1"); shift; done
-    words+=("${options[@]}" --parsable --wrap "exec $(quoted "${@:2}")")
+    words+=("${options[@]}" --parsable --wrap "exec $(quoted bash "$PWD/launch/slurm_job.sh" "${@:2}")")
     if [ -n "$DRY_RUN" ]; then
         step sbatch "${words[@]}"
         id=JOB

@@ -16,7 +16,7 @@ def slurm(tmp_path):
     shutil.copytree(ROOT / "launch", tmp_path / "launch")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "slm").touch(mode=0o755)
-    tools = Recorded(tmp_path, "sbatch", "srun")
+    tools = Recorded(tmp_path, "sbatch", "srun", "scontrol")
     tools.script = str(tmp_path / "launch" / "gpu_slurm.sh")
     return tools
 
@@ -74,6 +74,45 @@ def test_several_jobs_wait_for_each_other_and_other_options_are_passed_on(slurm)
     assert {"--dependency=singleton", "--job-name=309M", "--partition=gpu", "--cpus-per-task=8"} <= options(
         slurm.commands[0]
     )
+
+
+def test_the_job_of_a_run_that_was_asked_to_stop_is_not_done(slurm, tmp_path):
+    assert slurm.run(slurm.script, *TRAIN).returncode == 0
+    (tmp_path / "bin" / "srun").write_text('#!/bin/sh\nexit "${SLM_JAX_PREEMPTED_EXIT:-0}"\n')
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "SLURM_JOB_ID": "7"}
+    job = subprocess.run(["sh", "-c", slurm.commands[0][-1]], env=environment, stdin=subprocess.DEVNULL)
+    assert job.returncode == 143
+
+
+SHOWN = """JobId=7 ArrayJobId=5 ArrayTaskId=3 JobName=slm_jax
+   StartTime=2026-11-23T10:00:00 EndTime=2026-11-24T10:00:00 Deadline=N/A
+   PreemptEligibleTime=2026-11-23T10:00:00 PreemptTime={}
+   SuspendTime=None SecsPreSuspend=0 LastSchedEval=2026-11-23T10:00:00"""
+PREEMPTED, TIME_LIMIT = "2026-11-23T11:00:00", "None"
+
+
+@pytest.mark.parametrize(
+    ("code", "preempted", "again"),
+    [
+        (143, PREEMPTED, True),
+        (137, PREEMPTED, True),  # of the processes one was still ending when srun ended it
+        (143, TIME_LIMIT, False),
+        (0, PREEMPTED, False),
+        (2, PREEMPTED, False),
+        (1, TIME_LIMIT, False),
+    ],
+)
+@pytest.mark.parametrize(("array", "number"), [("", "7"), ("5", "5_3")])
+def test_a_preempted_job_that_ended_is_queued_again(tmp_path, code, preempted, again, array, number):
+    answers = [("slm", "", code), (f"show job {number}", SHOWN.format(preempted), 0)]
+    tools = Recorded(tmp_path, "srun", "scontrol", answers=answers)
+    place = {"SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": array, "SLURM_ARRAY_TASK_ID": array and "3"}
+    done = tools.run("slurm_job.sh", "srun", "slm", "train", **place)
+    assert done.returncode == code
+    assert tools.commands[0] == ["srun", "slm", "train"]
+    assert (["scontrol", "requeue", number] in tools.commands) == again
+    assert sum("requeue" in command for command in tools.commands) == again
 
 
 STUDY = ["--", "--config=configs/studies/smoke.py", "--workdir=/shared/my study", "--config.seed=1"]
