@@ -46,9 +46,10 @@ case $verb in
     start)
         if going; then kill -KILL -- "-$(cat train.pid)"; fi # of a start that failed on another host
         rm -f train.exit
+        # A run that was asked to stop has saved but is not done: 143, as of a process that SIGTERM ended.
         # shellcheck disable=SC2016 # $@ and $? are the inner shell's
-        setsid nohup bash -c '"$@" >train.log 2>&1; echo $? >train.exit' run .venv/bin/slm "$@" \
-            </dev/null >/dev/null 2>&1 &
+        SLM_JAX_PREEMPTED_EXIT=143 setsid nohup \
+            bash -c '"$@" >train.log 2>&1; echo $? >train.exit' run .venv/bin/slm "$@" </dev/null >/dev/null 2>&1 &
         echo $! >train.pid
         ;;
     look)

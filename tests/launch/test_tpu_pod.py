@@ -124,7 +124,7 @@ def test_a_broken_connection_is_no_restart(tmp_path):
     assert "the run is unreachable" in done.stderr
 
 
-@pytest.mark.parametrize(("outcome", "code", "starts"), [("2", 2, 1), ("1", 1, 3)])
+@pytest.mark.parametrize(("outcome", "code", "starts"), [("2", 2, 1), ("1", 1, 3), ("143", 1, 3)])
 def test_bad_input_is_not_tried_again_but_a_failure_is(tmp_path, outcome, code, starts):
     answers = [
         (VM, "READY", 0),
@@ -190,6 +190,16 @@ def test_a_run_outlives_the_command_that_started_it_and_leaves_its_exit_code(hos
     while host("look") == "going\n" and time.monotonic() < deadline:
         time.sleep(0.05)
     assert host("look") == "3\n"
+
+
+@pytest.mark.skipif(not shutil.which("setsid"), reason="the hosts run Linux")
+def test_a_run_that_was_asked_to_stop_is_not_done(host, tmp_path):
+    (tmp_path / ".venv" / "bin" / "slm").write_text('#!/bin/sh\nexit "${SLM_JAX_PREEMPTED_EXIT:-0}"\n')
+    host("start", "train")
+    deadline = time.monotonic() + 10
+    while host("look") == "going\n" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert host("look") == "143\n"
 
 
 def ends(process: int, seconds: float = 20.0) -> bool:
