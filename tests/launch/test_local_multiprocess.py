@@ -80,7 +80,10 @@ def test_a_failed_process_ends_the_others_and_all_start_again_but_not_for_bad_in
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pgrep"), reason="pgrep is not installed")
-def test_two_processes_train_and_go_on_after_one_was_killed(units, tmp_path):
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGKILL, 137), (signal.SIGTERM, 143)], ids=["KILL", "TERM"]
+)
+def test_two_processes_train_and_go_on_after_one_was_ended(units, tmp_path, sent, code):
     (tmp_path / "config.py").write_text(CONFIG)
     run = tmp_path / "run"
     command = [
@@ -105,12 +108,12 @@ def test_two_processes_train_and_go_on_after_one_was_killed(units, tmp_path):
             time.sleep(0.02)
         children = subprocess.run(["pgrep", "-f", f"workdir={run}"], capture_output=True, text=True).stdout
         victim = max(int(pid) for pid in children.split() if int(pid) != launcher.pid)
-        os.kill(victim, signal.SIGKILL)
+        os.kill(victim, sent)
         printed, errors = launcher.communicate(timeout=300)
     finally:
         launcher.terminate()
     assert launcher.returncode == 0, errors
-    assert "a process ended with exit code 137; restart 1 of 1" in errors
+    assert f"a process ended with exit code {code}; restart 1 of 1" in errors
     assert '"devices": "4 x cpu"' in printed
     assert json.loads((run / "summary.json").read_text())["tokens"] == 100 * 8 * 16
     assert [row["step"] for row in read_metrics(run)] == list(range(10, 101, 10))
