@@ -55,7 +55,8 @@ free_port() {
 command_of() {
     command=(env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u all_proxy -u ALL_PROXY
         JAX_PLATFORMS=cpu "JAX_NUM_CPU_DEVICES=$devices" "JAX_COORDINATOR_ADDRESS=127.0.0.1:$address_port"
-        "JAX_NUM_PROCESSES=$processes" "JAX_PROCESS_ID=$1" SLM_JAX_PREEMPTED_EXIT=143 slm "${verb[@]}" --distributed "${arguments[@]}")
+        "JAX_NUM_PROCESSES=$processes" "JAX_PROCESS_ID=$1" SLM_JAX_PREEMPTED_EXIT=143
+        slm "${verb[@]}" --distributed "${arguments[@]}")
 }
 
 pids=''
