@@ -68,7 +68,7 @@ esac
 [ "$workers" -eq 1 ] || [ "$stage" = train ] || fail "--workers is for --study train"
 if [ -n "$stage" ]; then
     [ "$hosts" -eq 1 ] || fail "--hosts is $hosts: a worker of a study has one host; give --workers"
-    hosts=$workers retries=$restarts
+    hosts=$workers retries=$((restarts * workers))  # Kubernetes counts those of all workers together
 fi
 tool kubectl "see kubernetes.io/docs/tasks/tools, and get the cluster's credentials"
 

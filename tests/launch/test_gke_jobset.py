@@ -108,7 +108,7 @@ def test_workers_of_a_study_are_pods_that_restart_alone(kubectl):
     command = ["--study", "train", "--workers", "5", "--", "--workdir=/shared/study"]
     assert kubectl.run("gke_jobset.sh", *NAMED, "--gpu", "h100", "--devices", "1", *command).returncode == 0
     job = job_of(yaml.safe_load(kubectl.calls[0]["stdin"]))
-    assert (job["parallelism"], job["completions"], job["backoffLimit"]) == (5, 5, 3)
+    assert (job["parallelism"], job["completions"], job["backoffLimit"]) == (5, 5, 5 * 3)
     [container] = job["template"]["spec"]["containers"]
     assert container["command"] == ["slm", "study", "train", "--workdir=/shared/study"]
 
