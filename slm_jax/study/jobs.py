@@ -21,7 +21,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from orbax.checkpoint.multihost import get_barrier_sync_fn
 
-from slm_jax.errors import InputError, Preempted, WorkError
+from slm_jax.errors import DiskFullError, InputError, Preempted, WorkError
 from slm_jax.files import write_json
 from slm_jax.study.folder import LOSS, SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
@@ -103,7 +103,8 @@ class Jobs:
         `make` trains and scores a run; what it raises is recorded as the run's failure, and the next is
         taken. Of several processes (jax.distributed) the first takes runs for all; what one of them alone
         raises is recorded too, but then raised, as the others are held up in the run until JAX ends them.
-        Raises InputError where the file system has no locks, and OSError when the disk is full.
+        Raises InputError where the file system has no locks, and OSError or DiskFullError when the disk is
+        full, which is no run's failure.
         """
         if jax.process_index() == 0:
             self._forget_namesake()
@@ -115,10 +116,8 @@ class Jobs:
                     make(run)
                     if jax.process_index() == 0:  # of a worker that died with it just before
                         self.folder.failure(run.name).unlink(missing_ok=True)
-                except Preempted:
-                    raise
                 except Exception as error:
-                    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    if isinstance(error, Preempted) or _is_full_disk(error):
                         raise
                     if not isinstance(error, InputError | WorkError):
                         traceback.print_exc(file=sys.stderr)
@@ -171,6 +170,11 @@ class Jobs:
             attempt.callback(file.truncate, 0)
             held.push(attempt.pop_all())
         return True
+
+
+def _is_full_disk(error: Exception) -> bool:
+    no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return no_room or isinstance(error, DiskFullError)
 
 
 def _others_failed(run: PlannedRun) -> bool:

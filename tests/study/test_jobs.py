@@ -10,7 +10,7 @@ import time
 import pytest
 from planned import finish, jobs_of, planned
 
-from slm_jax.errors import InputError, Preempted, WorkError
+from slm_jax.errors import DiskFullError, InputError, Preempted, WorkError
 from slm_jax.files import read_json
 from slm_jax.study import jobs as jobs_module
 from slm_jax.study.jobs import worker_name
@@ -100,7 +100,15 @@ def test_a_failure_is_noted_and_stops_no_other(tmp_path, error, reason):
     assert work(jobs, make) == []
 
 
-@pytest.mark.parametrize("error", [Preempted("asked to"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Preempted("asked to"),
+        KeyboardInterrupt(),
+        OSError(errno.ENOSPC, "full"),
+        DiskFullError("the checkpoint could not be written (the disk is full)"),
+    ],
+)
 def test_being_stopped_is_no_failure(tmp_path, error):
     jobs = jobs_of(tmp_path, [planned("a"), planned("b")])
 
