@@ -1,20 +1,16 @@
 """The runs of a study as jobs: each is trained and scored by whichever worker holds it, here or elsewhere.
 
-A worker holds a run by a lock on a file, which ends with the worker however it ends. So any number of
-workers, on all machines that share the folder, may work on one study: each takes what no other holds.
+Any number of workers, on all machines that share the folder, may work on one study: each takes what no other
+holds, and a run whose worker was killed is free again.
 """
 
 import contextlib
 import errno
-import fcntl
-import os
-import pathlib
-import socket
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO
 
 import jax
 import numpy as np
@@ -25,6 +21,8 @@ from slm_jax.errors import DiskFullError, InputError, Preempted, WorkError
 from slm_jax.files import write_json
 from slm_jax.study.folder import LOSS, SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
+from slm_jax.study.holding import RunLock
+from slm_jax.training import saved_steps
 
 POLL_SECONDS = 1.0
 # A token costs this much beside its matrix products (attention, softmax, norms), measured on CPU.
@@ -32,6 +30,7 @@ PARAMS_WORTH_OF_OVERHEAD = 80_000
 NONE_LEFT, WAIT = -1, -2  # instead of the index of a run
 LOOKS = 2  # who only looks whether a run is held holds it for a moment
 LONGEST_REASON = 1500  # characters
+MOST_KILLED = 2  # workers, before a run is taken for what kills them
 FAIL_TOGETHER_SECONDS = 60  # between the first and the last of several processes
 
 
@@ -39,11 +38,6 @@ def work_of(run: PlannedRun) -> float:
     """What a run's time is about proportional to, over sizes a thousandfold apart."""
     share = 1 - run.shared_steps / run.steps
     return run.tokens * share * (run.params + PARAMS_WORTH_OF_OVERHEAD)
-
-
-def worker_name(process: int | None = None) -> str:
-    """Of a process of this machine (None: of this one), among those of all machines."""
-    return f"{process or os.getpid()} on {socket.gethostname()}"
 
 
 class Jobs:
@@ -67,12 +61,8 @@ class Jobs:
         return self.folder.failure(run.name).exists()
 
     def is_held(self, run: PlannedRun) -> bool:
-        """Whether a worker is at it; who may only read the folder can see it too."""
-        path = _lock_path(self.folder, run)
-        if not path.exists():
-            return False
-        with path.open(encoding="utf-8") as file:
-            return not _lock_file(file, fcntl.LOCK_SH)
+        """Whether a worker is at it."""
+        return self._lock(run).is_held()
 
     def left(self) -> list[PlannedRun]:
         """Neither done nor failed."""
@@ -84,30 +74,30 @@ class Jobs:
 
     def held_by(self, worker: str) -> PlannedRun | None:
         """The run that a worker (`worker_name`) had when it died."""
-        for run in self.runs:
-            if worker in self._holders(run):
-                return run
-        return None
-
-    def _holders(self, run: PlannedRun) -> list[str]:
-        """Who holds a run, after those who died with it, of which another may take it at once."""
-        path = _lock_path(self.folder, run)
-        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return next((run for run in self.runs if self._lock(run).is_signed_by(worker)), None)
 
     def fail(self, run: PlannedRun, reason: str) -> None:
         write_json(self.folder.failure(run.name), {"name": run.name, "reason": reason[:LONGEST_REASON]})
+
+    def forget_failures(self) -> None:
+        """Has what failed tried again, also what killed its workers."""
+        shutil.rmtree(self.folder.path / "failed", ignore_errors=True)
+        for run in self.runs:
+            self._lock(run).forget_killed()
 
     def work(self, make: Callable[[PlannedRun], None], report: Callable[[PlannedRun], None]) -> None:
         """Takes one run after another, the longest first, until all are done, failed or held by others.
 
         `make` trains and scores a run; what it raises is recorded as the run's failure, and the next is
-        taken. Of several processes (jax.distributed) the first takes runs for all; what one of them alone
-        raises is recorded too, but then raised, as the others are held up in the run until JAX ends them.
-        Raises InputError where the file system has no locks, and OSError or DiskFullError when the disk is
-        full, which is no run's failure.
+        taken. A run that MOST_KILLED workers were killed with is not made again, but fails. Of several
+        processes (jax.distributed) the first takes runs for all; what one of them alone raises is recorded
+        too, but then raised, as the others are held up in the run until JAX ends them. Raises InputError
+        where the file system has no locks, and OSError or DiskFullError when the disk is full, which is no
+        run's failure.
         """
         if jax.process_index() == 0:
-            self._forget_namesake()
+            for run in self.runs:
+                self._lock(run).forget_namesake()
         while True:
             with self._taken() as run:
                 if run is None:
@@ -128,12 +118,6 @@ class Jobs:
                         raise
                 if jax.process_index() == 0:
                     report(run)
-
-    def _forget_namesake(self) -> None:
-        """An earlier process with this one's number may have died with a run."""
-        while (run := self.held_by(worker_name())) is not None:
-            others = [f"{holder}\n" for holder in self._holders(run) if holder != worker_name()]
-            _lock_path(self.folder, run).write_text("".join(others), encoding="utf-8")
 
     @contextlib.contextmanager
     def _taken(self) -> Iterator[PlannedRun | None]:
@@ -161,15 +145,30 @@ class Jobs:
         return WAIT if any(run.trunk in untrained for run in left) else NONE_LEFT
 
     def _hold(self, run: PlannedRun, held: contextlib.ExitStack) -> bool:
+        lock = self._lock(run)
         with contextlib.ExitStack() as attempt:
-            file = attempt.enter_context(_lock(self.folder, run))
+            file = attempt.enter_context(lock.locked())
             if file is None or self.is_done(run) or self.is_failed(run):
                 return False
-            file.write(f"{worker_name()}\n")
-            file.flush()
-            attempt.callback(file.truncate, 0)
+            step = max(saved_steps(self.folder.run(run.name)), default=0)
+            killed = lock.killed_at(step)
+            if len(killed) >= MOST_KILLED:
+                self._fail_deadly(run, killed)
+                return False
+            attempt.enter_context(lock.signed(file, step))
             held.push(attempt.pop_all())
         return True
+
+    def _fail_deadly(self, run: PlannedRun, killed: list[str]) -> None:
+        reason = (
+            f"{len(killed)} workers were killed with it before it got further ({'; '.join(killed)}), as when "
+            "memory runs out; slm study prepare lets it be tried again"
+        )
+        print(f"  {run.name} failed: {reason}", file=sys.stderr, flush=True)
+        self.fail(run, reason)
+
+    def _lock(self, run: PlannedRun) -> RunLock:
+        return RunLock(self.folder, run.name)
 
 
 def _is_full_disk(error: Exception) -> bool:
@@ -184,30 +183,3 @@ def _others_failed(run: PlannedRun) -> bool:
     except jax.errors.JaxRuntimeError:
         return False
     return True
-
-
-@contextlib.contextmanager
-def _lock(folder: StudyFolder, run: PlannedRun) -> Iterator[IO[str] | None]:
-    """The file by which this process holds the run until the block ends; None where another holds it."""
-    path = _lock_path(folder, run)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        yield file if _lock_file(file, fcntl.LOCK_EX) else None
-
-
-def _lock_file(file: IO[str], kind: int) -> bool:
-    """Whether nobody else had locked it; the lock ends when the file is closed."""
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise InputError(
-            f"{file.name}: the file system has no locks ({error.strerror}), by which workers share runs; put "
-            "the study on one that has (docs/launching.md)"
-        ) from None
-    return True
-
-
-def _lock_path(folder: StudyFolder, run: PlannedRun) -> pathlib.Path:
-    return folder.path / "locks" / run.name

@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import os
 import pathlib
-import shutil
 import time
 from collections.abc import Iterator
 
@@ -80,7 +79,7 @@ class Study:
                 preparation.tokenize()
             runs = plan_grid(self.config, preparation.arm_data())
             runs = RunMaker(self.config, self.folder, runs).as_made()
-            shutil.rmtree(self.folder.path / "failed", ignore_errors=True)
+            Jobs(self.folder, runs, self.config.tasks_of).forget_failures()
             write_json(self.folder.path / PLAN, plan | {"runs": [dataclasses.asdict(run) for run in runs]})
 
     def train(self, at_once: int | None = None) -> None:

@@ -13,7 +13,8 @@ from multiprocessing import resource_tracker
 
 from slm_jax.errors import Preempted, WorkError
 from slm_jax.progress import progress
-from slm_jax.study.jobs import Jobs, work_of, worker_name
+from slm_jax.study.holding import worker_name
+from slm_jax.study.jobs import Jobs, work_of
 from slm_jax.study.machine import core_shares, end_with_parent, in_environment, on_cores, shares
 
 POLL_SECONDS = 1.0

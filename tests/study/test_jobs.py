@@ -2,6 +2,8 @@
 
 import errno
 import fcntl
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from planned import finish, jobs_of, planned
 from slm_jax.errors import DiskFullError, InputError, Preempted, WorkError
 from slm_jax.files import read_json
 from slm_jax.study import jobs as jobs_module
-from slm_jax.study.jobs import worker_name
+from slm_jax.study.holding import RunLock, worker_name
 
 HOLDER = """
 import sys, time, types
@@ -25,6 +27,18 @@ def make(run):
     print("took", flush=True)
     time.sleep(60)
 Jobs(StudyFolder(sys.argv[1]), [run], lambda arm: []).work(make, print)
+"""
+
+VICTIM = """
+import os, pathlib, signal, sys
+sys.path.insert(0, sys.argv[2])
+from planned import finish, jobs_of, planned
+jobs = jobs_of(pathlib.Path(sys.argv[1]), [planned("deadly", tokens=9), planned("a")])
+def make(run):
+    if run.name == "deadly":
+        os.kill(os.getpid(), signal.SIGKILL)
+    finish(jobs.folder, run)
+jobs.work(make, lambda run: None)
 """
 
 
@@ -43,6 +57,13 @@ def work(jobs, make=None) -> list[str]:
 
     jobs.work(note, lambda run: None)
     return made
+
+
+def killed_with(run, jobs, *lines: str) -> None:
+    """Leaves what workers that were killed with a run leave."""
+    path = jobs.folder.path / "locks" / run.name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def finish_of(jobs):
@@ -123,7 +144,7 @@ def test_being_stopped_is_no_failure(tmp_path, error):
 def test_branches_wait_for_their_trunk(tmp_path):
     trunk, branch = planned("trunk", tokens=10), planned("branch", tokens=1000, trunk="trunk", shared_steps=9)
     jobs, made = jobs_of(tmp_path, [branch, trunk]), []
-    with jobs_module._lock(jobs.folder, trunk):  # another worker's
+    with RunLock(jobs.folder, trunk.name).locked():  # another worker's
         worker = threading.Thread(target=lambda: made.extend(work(jobs)))
         worker.start()
         time.sleep(0.2)
@@ -164,10 +185,9 @@ def test_a_run_of_a_killed_worker_is_free_and_says_whose_it_was(tmp_path):
     assert jobs.held_by(worker_name(holder.pid)) is None
 
 
-def test_a_dead_worker_of_the_same_number_is_forgotten(tmp_path):
+def test_a_dead_worker_of_the_same_number_is_another(tmp_path):
     jobs = jobs_of(tmp_path, [planned("a", tokens=1), planned("b", tokens=9)])
-    (tmp_path / "locks").mkdir()
-    (tmp_path / "locks" / "a").write_text(f"1 on elsewhere\n{worker_name()}\n")
+    killed_with(jobs.runs[0], jobs, f"{worker_name()} at step 0")
 
     def make(run):
         assert jobs.held_by(worker_name()) == run
@@ -178,8 +198,7 @@ def test_a_dead_worker_of_the_same_number_is_forgotten(tmp_path):
 
 def test_a_run_that_another_takes_at_once_is_still_the_dead_worker_s(tmp_path):
     jobs = jobs_of(tmp_path, [planned("a"), planned("b", tokens=1)])
-    (tmp_path / "locks").mkdir()
-    (tmp_path / "locks" / "a").write_text("1 on here\n")
+    killed_with(jobs.runs[0], jobs, "1 on here at step 0")
 
     def make(run):
         if run.name == "a":
@@ -189,6 +208,47 @@ def test_a_run_that_another_takes_at_once_is_still_the_dead_worker_s(tmp_path):
 
     assert work(jobs, make) == ["a", "b"]
     assert not jobs.is_failed(jobs.runs[0]) and jobs.held_by("1 on here") is None
+
+
+@pytest.mark.parametrize("second", ["2 on elsewhere", worker_name()], ids=["another", "of the same number"])
+def test_a_run_that_two_workers_were_killed_with_fails(tmp_path, second, capsys):
+    jobs = jobs_of(tmp_path, [planned("a"), planned("trunk", tokens=9), planned("branch", trunk="trunk")])
+    killed_with(jobs.runs[0], jobs, "1 on elsewhere at step 0")
+    killed_with(jobs.runs[1], jobs, "1 on elsewhere at step 0", f"{second} at step 0")
+    assert work(jobs) == ["a", "branch"]
+    reason = read_json(jobs.folder.failure("trunk"))["reason"]
+    assert "2 workers were killed with it before it got further (1 on elsewhere at step 0; " in reason
+    assert second in reason and "slm study prepare" in reason
+    assert f"trunk failed: {reason}" in capsys.readouterr().err
+
+
+def test_a_run_that_gets_further_each_time_is_gone_on_with(tmp_path):
+    jobs = jobs_of(tmp_path, [planned("a")])
+    killed_with(jobs.runs[0], jobs, *(f"{number} on here at step {10 * number}" for number in range(5)))
+    (jobs.folder.run("a") / "checkpoints" / "40").mkdir(parents=True)
+    assert work(jobs) == ["a"]
+
+
+def test_failures_and_killed_workers_are_forgotten_together(tmp_path):
+    jobs = jobs_of(tmp_path, [planned("a"), planned("b", tokens=9)])
+    for run in jobs.runs:
+        killed_with(run, jobs, "1 on here at step 0", "2 on here at step 0")
+    jobs.fail(jobs.runs[0], "2 workers were killed with it")
+    with RunLock(jobs.folder, "b").locked() as file, RunLock(jobs.folder, "b").signed(file, step=0):
+        jobs.forget_failures()
+        assert jobs.held_by(worker_name()) == jobs.runs[1]  # who is at it stays
+        assert work(jobs) == ["a"]
+    assert work(jobs) == ["b"]
+
+
+@pytest.mark.slow
+def test_a_run_that_kills_whoever_takes_it_is_left_out_by_the_third(tmp_path):
+    jobs, codes = jobs_of(tmp_path, [planned("deadly", tokens=9), planned("a")]), []
+    for _ in range(3):
+        command = [sys.executable, "-c", VICTIM, str(tmp_path), os.path.dirname(__file__)]
+        codes.append(subprocess.run(command, check=False).returncode)
+    assert codes == [-signal.SIGKILL, -signal.SIGKILL, 0]
+    assert jobs.is_failed(jobs.runs[0]) and jobs.is_done(jobs.runs[1])
 
 
 def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):

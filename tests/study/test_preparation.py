@@ -7,10 +7,11 @@ import pytest
 
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, write_json
-from slm_jax.study import default_study, parse_study
+from slm_jax.study import Study, default_study, parse_study
 from slm_jax.study.estimate import estimate_study
 from slm_jax.study.folder import StudyFolder
 from slm_jax.study.grid import PlannedRun
+from slm_jax.study.holding import RunLock
 from slm_jax.study.making import RunMaker
 from slm_jax.study.ownership import claimed
 from slm_jax.study.preparation import Preparation
@@ -188,6 +189,21 @@ def test_a_candidate_longer_than_the_context_is_named(folder):
     study = dataclasses.replace(config(), context=10)
     with pytest.raises(InputError, match=r"config\.arms\.letters\.context=\d+ or more"):
         prepare(folder, study)
+
+
+def test_what_failed_is_tried_again_after_preparing_again(folder):
+    def shrink(study):
+        study.grid.update({"budgets": (1e9,), "sizes": ("12k", "30k"), "min_steps": 2, "max_epochs": 1000.0})
+
+    study = Study(config(change=shrink), folder.path)
+    study.prepare()
+    jobs = study.jobs()
+    lock = RunLock(folder, jobs.runs[0].name)
+    with lock.locked() as file:
+        file.write("1 on here at step 0\n2 on here at step 0\n")
+    jobs.fail(jobs.runs[0], "killed")
+    study.prepare()
+    assert study.jobs().left() == jobs.runs and not lock.killed_at(0)
 
 
 def test_tokens_of_themselves_are_refused(folder):

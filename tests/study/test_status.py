@@ -6,9 +6,13 @@ import pytest
 from planned import finish, jobs_of, planned
 
 from slm_jax.study import format_status, study_status
-from slm_jax.study import jobs as jobs_module
+from slm_jax.study.holding import RunLock
 from slm_jax.study.jobs import work_of
 from slm_jax.study.status import format_progress, minutes_left
+
+
+def held(jobs, number: int):
+    return RunLock(jobs.folder, jobs.runs[number].name).locked()
 
 
 def write_metrics(jobs, name: str, steps: list[int], end: str = "\n") -> None:
@@ -32,7 +36,7 @@ def jobs(tmp_path):
 
 
 def test_every_run_has_a_state_and_a_share(jobs):
-    with jobs_module._lock(jobs.folder, jobs.runs[1]):
+    with held(jobs, 1):
         found = {status.run.name: (status.state, status.share) for status in study_status(jobs)}
     assert found == {
         "done": ("done", 1.0),
@@ -48,7 +52,7 @@ def test_time_left_is_that_of_the_updates_and_what_comes_beside(jobs):
     # 60 s for a whole run's updates: half of one, three quarters of 40 updates, one whole; 30 s beside each.
     assert work_of(jobs.runs[3]) == pytest.approx(0.4 * work_of(jobs.runs[4]))
     assert minutes_left(jobs, statuses) == pytest.approx((30 + 18 + 60 + 3 * 30) / 60)
-    with jobs_module._lock(jobs.folder, jobs.runs[1]), jobs_module._lock(jobs.folder, jobs.runs[4]):
+    with held(jobs, 1), held(jobs, 4):
         assert minutes_left(jobs, study_status(jobs)) == pytest.approx(198 / 2 / 60)
     (jobs.folder.run("done") / "summary.json").unlink()
     assert minutes_left(jobs, study_status(jobs)) is None
