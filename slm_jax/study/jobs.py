@@ -8,6 +8,7 @@ import contextlib
 import errno
 import shutil
 import sys
+import textwrap
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,8 @@ NONE_LEFT, WAIT = -1, -2  # instead of the index of a run
 LOOKS = 2  # who only looks whether a run is held holds it for a moment
 LONGEST_REASON = 1500  # characters
 MOST_KILLED = 2  # workers, before a run is taken for what kills them
+MOST_UNEXPECTED = 3  # failures in a row, before the worker is taken for their cause
+SHORT_REASON = 200  # characters
 FAIL_TOGETHER_SECONDS = 60  # between the first and the last of several processes
 
 
@@ -91,10 +94,12 @@ class Jobs:
         `make` trains and scores a run; what it raises is recorded as the run's failure, and the next is
         taken. A run that MOST_KILLED workers were killed with is not made again, but fails. Of several
         processes (jax.distributed) the first takes runs for all; what one of them alone raises is recorded
-        too, but then raised, as the others are held up in the run until JAX ends them. Raises InputError
-        where the file system has no locks, and OSError or DiskFullError when the disk is full, which is no
-        run's failure.
+        too, but then raised, as the others are held up in the run until JAX ends them. Raises WorkError after
+        MOST_UNEXPECTED failures in a row that no run explains, so that other workers have the runs that are
+        left; InputError where the file system has no locks; and OSError or DiskFullError when the disk is
+        full, which is no run's failure.
         """
+        unexpected: list[str] = []
         if jax.process_index() == 0:
             for run in self.runs:
                 self._lock(run).forget_namesake()
@@ -104,6 +109,7 @@ class Jobs:
                     return
                 try:
                     make(run)
+                    unexpected.clear()
                     if jax.process_index() == 0:  # of a worker that died with it just before
                         self.folder.failure(run.name).unlink(missing_ok=True)
                 except Exception as error:
@@ -111,13 +117,21 @@ class Jobs:
                         raise
                     if not isinstance(error, InputError | WorkError):
                         traceback.print_exc(file=sys.stderr)
+                    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
                     alone = not _others_failed(run)
                     if alone or jax.process_index() == 0:
-                        self.fail(run, f"{type(error).__name__}: {' '.join(str(error).split())}")
+                        self.fail(run, reason)
                     if alone:
                         raise
+                    if not _explained_by_run(error):
+                        unexpected.append(f"{run.name} ({textwrap.shorten(reason, SHORT_REASON)})")
                 if jax.process_index() == 0:
                     report(run)
+            if _of_the_first(len(unexpected)) >= MOST_UNEXPECTED:
+                raise WorkError(
+                    f"{MOST_UNEXPECTED} runs in a row failed here unexpectedly, so this worker takes no more "
+                    f"({', '.join(unexpected)}); look whether this machine is well, and start it again"
+                )
 
     @contextlib.contextmanager
     def _taken(self) -> Iterator[PlannedRun | None]:
@@ -130,7 +144,7 @@ class Jobs:
 
     def _agreed(self, held: contextlib.ExitStack) -> int:
         index = self._take(held) if jax.process_index() == 0 else NONE_LEFT
-        return int(multihost_utils.broadcast_one_to_all(np.int32(index)))
+        return _of_the_first(index)
 
     def _take(self, held: contextlib.ExitStack) -> int:
         """Holds a run in `held` and returns its index; WAIT while a trunk is another worker's."""
@@ -174,6 +188,17 @@ class Jobs:
 def _is_full_disk(error: Exception) -> bool:
     no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return no_room or isinstance(error, DiskFullError)
+
+
+def _explained_by_run(error: Exception) -> bool:
+    """Whether it is a failure of this run alone: bad input, a loss that diverged, a model too large."""
+    too_large = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+    return too_large or isinstance(error, InputError | WorkError)
+
+
+def _of_the_first(number: int) -> int:
+    """The number that the first process has."""
+    return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
 
 
 def _others_failed(run: PlannedRun) -> bool:

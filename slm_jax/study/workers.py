@@ -39,7 +39,7 @@ def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
                     idle_deaths += not _record_death(jobs, pid, code, log)
                     if idle_deaths > MOST_IDLE_DEATHS:
                         raise WorkError(
-                            f"workers die before they have a run; the last with {_ending(code, log)}"
+                            f"{idle_deaths} workers ended that had no run; the last with {_ending(code, log)}"
                         )
                 if team.working < workers:  # none for what workers of other machines hold
                     team.fill(min(len(jobs.left()), team.working + len(jobs.free())))

@@ -121,6 +121,37 @@ def test_a_failure_is_noted_and_stops_no_other(tmp_path, error, reason):
     assert work(jobs, make) == []
 
 
+def test_a_worker_that_fails_run_after_run_ends_and_leaves_the_rest(tmp_path):
+    jobs = jobs_of(tmp_path, [planned(name, tokens=99 - i) for i, name in enumerate("abcdefg")])
+    errors = {name: RuntimeError(f"INTERNAL: illegal address {name}") for name in "acdfg"}
+    errors["b"] = None
+    errors["e"] = WorkError("diverged")  # says nothing of the worker, for or against it
+
+    def make(run):
+        if errors[run.name]:
+            raise errors[run.name]
+        finish(jobs.folder, run)
+
+    message = r"3 runs in a row .*\(c .*illegal address c\), d .*, f .*illegal address f\)"
+    with pytest.raises(WorkError, match=message) as raised:
+        work(jobs, make)
+    assert "illegal address a" not in str(raised.value)  # b was made after it
+    assert [run.name for run in jobs.runs if jobs.is_failed(run)] == ["a", "c", "d", "e", "f"]
+    assert jobs.free() == [jobs.runs[-1]] and work(jobs) == ["g"]
+
+
+def test_models_too_large_for_the_memory_end_no_worker(tmp_path):
+    jobs = jobs_of(tmp_path, [planned(name, tokens=99 - i) for i, name in enumerate("abcd")])
+    errors = [RuntimeError("RESOURCE_EXHAUSTED: out of memory"), MemoryError(), RuntimeError("INTERNAL")]
+
+    def make(run):
+        if errors:
+            raise errors.pop()
+        finish(jobs.folder, run)
+
+    assert work(jobs, make) == ["a", "b", "c", "d"] and jobs.is_done(jobs.runs[3])
+
+
 @pytest.mark.parametrize(
     "error",
     [

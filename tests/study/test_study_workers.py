@@ -76,7 +76,7 @@ def test_a_killed_worker_fails_its_run_and_another_takes_its_place(tmp_path):
 
 @pytest.mark.slow
 def test_workers_that_cannot_even_start_end_the_work(tmp_path):
-    with pytest.raises(WorkError, match=r"before they have a run; .* exit code 1; .*no such library"):
+    with pytest.raises(WorkError, match=r"4 workers ended that had no run.* exit code 1; .*no such library"):
         work_at_once(jobs_of(tmp_path, RUNS), functools.partial(die, tmp_path), 1)
 
 
