@@ -33,6 +33,9 @@ class StudyFolder:
     def run(self, name: str) -> pathlib.Path:
         return self.path / "runs" / name
 
+    def checkpoint(self, run: str, step: int) -> pathlib.Path:
+        return self.run(run) / "checkpoints" / str(step)
+
     def score(self, run: str, task: str) -> pathlib.Path:
         """Accuracy on a task as `slm evaluate` writes it, or the held-out loss (LOSS)."""
         return self.run(run) / f"{task}.json"

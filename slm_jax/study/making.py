@@ -8,12 +8,13 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from slm_jax.evaluation import evaluate, evaluate_loss, open_run, write_result
-from slm_jax.files import read_json, write_json
+from slm_jax.files import write_json
 from slm_jax.model import make_mesh
 from slm_jax.study.config import StudyConfig
 from slm_jax.study.folder import LOSS, SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
-from slm_jax.training import TrainConfig, saved_steps, train
+from slm_jax.study.trunks import as_begun, is_begun, trunk_of
+from slm_jax.training import TrainConfig, train
 
 SHAPES_KEPT = 8  # of models, with their compiled programs: tens of MB and more each
 
@@ -34,7 +35,7 @@ class RunMaker:
             write_json(self.folder.times(run.name), {"seconds": round(time.monotonic() - started, 1)})
 
     def as_made(self) -> list[PlannedRun]:
-        """The runs, of which those that were trained without the trunk they are planned with have none.
+        """The runs, of which those that are made without the trunk they are planned with have none.
 
         Raises InputError for a run that was trained with other settings.
         """
@@ -71,12 +72,16 @@ class RunMaker:
         self._shapes.add(shape)
 
     def _as_made(self, run: PlannedRun) -> PlannedRun:
-        if (self.folder.run(run.name) / SUMMARY).exists():
+        if self._is_trained(run.name):
             self.train(run)
-            has_trunk = "trunk" in read_json(self.folder.run(run.name) / SUMMARY)
-        else:
-            has_trunk = bool(self._trunk(run)) or not (self.folder.run(run.trunk) / SUMMARY).exists()
-        return run if has_trunk else dataclasses.replace(run, trunk="", shared_steps=0)
+        if is_begun(self.folder, run):
+            return as_begun(self.folder, run)
+        if not self._is_trained(run.trunk) or trunk_of(self.folder, run):
+            return run
+        return dataclasses.replace(run, trunk="", shared_steps=0)
+
+    def _is_trained(self, name: str) -> bool:
+        return (self.folder.run(name) / SUMMARY).exists()
 
     def _config(self, run: PlannedRun) -> TrainConfig:
         arm = self.config.arms[run.arm]
@@ -89,10 +94,4 @@ class RunMaker:
             data=[str(self.folder.dataset(arm.tokens, corpus)) for corpus in arm.corpora],
         )
         branches = tuple(sorted({other.tokens for other in self.runs if other.trunk == run.name}))
-        return dataclasses.replace(config, branch_tokens=branches, trunk=self._trunk(run))
-
-    def _trunk(self, run: PlannedRun) -> str:
-        """The folder of the trunk; none where it failed, or was trained before this branch was planned."""
-        trunk = self.folder.run(run.trunk)
-        is_there = bool(run.trunk) and run.shared_steps in saved_steps(trunk)
-        return str(trunk) if multihost_utils.broadcast_one_to_all(np.bool_(is_there)) else ""
+        return dataclasses.replace(config, branch_tokens=branches, trunk=trunk_of(self.folder, run))

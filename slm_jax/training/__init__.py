@@ -2,6 +2,7 @@
 
 from slm_jax.training.batch import check_batch
 from slm_jax.training.checkpointing.restore import load_model, saved_steps
+from slm_jax.training.checkpointing.seals import find_damage
 from slm_jax.training.config import DataConfig, MeshConfig, ModelConfig, OptimizerConfig, TrainConfig
 from slm_jax.training.heldout import HeldoutLoss, heldout_loss
 from slm_jax.training.imported import import_run
@@ -29,6 +30,7 @@ __all__ = [
     "defaults_of",
     "differences",
     "estimated_bytes",
+    "find_damage",
     "heldout_loss",
     "import_run",
     "load_model",

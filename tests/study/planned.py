@@ -1,11 +1,14 @@
 """Runs of a plan that cost nothing, and what a worker leaves of one that is done."""
 
+import dataclasses
 import pathlib
 
 from slm_jax.files import write_json
+from slm_jax.model import TransformerConfig
 from slm_jax.study.folder import LOSS, StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.jobs import Jobs
+from slm_jax.training import DataConfig, OptimizerConfig, TrainConfig
 
 TASK = "minimal_pairs"
 
@@ -19,6 +22,16 @@ def planned(name: str, *, tokens: int = 1000, trunk: str = "", shared_steps: int
 
 def jobs_of(folder: pathlib.Path, runs: list[PlannedRun]) -> Jobs:
     return Jobs(StudyFolder(folder), runs, lambda arm: [TASK])
+
+
+def begin(folder: StudyFolder, run: PlannedRun, trunk: str = "") -> None:
+    """What the first checkpoint leaves of a run that was begun with this trunk, or alone."""
+    folder.checkpoint(run.name, 70).mkdir(parents=True)
+    schedule, data = OptimizerConfig(schedule="wsd"), DataConfig(path="units")
+    train = TrainConfig(tokens=run.tokens, data=data, optimizer=schedule, trunk=trunk)
+    model = TransformerConfig(vocab_size=30)
+    content = {"train": dataclasses.asdict(train), "model": dataclasses.asdict(model), "data": {}}
+    write_json(folder.run(run.name) / "config.json", content)
 
 
 def finish(folder: StudyFolder, run: PlannedRun, *, speed: float = 100.0, seconds: float = 0.0) -> None:
