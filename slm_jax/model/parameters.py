@@ -41,4 +41,4 @@ class LayerStack:
 
 def add_bias(x: jax.Array, bias: nnx.Param | None) -> jax.Array:
     """x plus a bias over its last axis, if there is one."""
-    return x if bias is None else x + bias[...].astype(x.dtype)
+    return x if bias is None else (x + bias[...]).astype(x.dtype)

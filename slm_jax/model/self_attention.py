@@ -65,4 +65,4 @@ def _heads(x_BxLxD: jax.Array, weight: nnx.Param, bias: nnx.Param | None) -> jax
     x_BxLxHxK = linear(x_BxLxD, weight[...].astype(x_BxLxD.dtype))
     if bias is None:
         return x_BxLxHxK
-    return x_BxLxHxK + bias[...].reshape(x_BxLxHxK.shape[2:]).astype(x_BxLxD.dtype)
+    return (x_BxLxHxK + bias[...].reshape(x_BxLxHxK.shape[2:])).astype(x_BxLxD.dtype)

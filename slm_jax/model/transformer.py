@@ -109,9 +109,10 @@ class Transformer(nnx.Module):
 
     def _embed(self, tokens_BxL: jax.Array, position_BxL: jax.Array | None) -> jax.Array:
         """The first layer's input, in the compute type."""
-        embedding_VxD = self.embedding_VxD[...].astype(self.compute_dtype)
-        # Looked up in a whole table: a lookup in one split over devices is laid out badly.
-        x_BxLxD = constrain(constrain(embedding_VxD, None, None)[tokens_BxL], "batch", "length", None)
+        # Looked up in a whole table: a lookup in one split over devices is laid out badly. And in float32, as
+        # its gradient is a sum over tokens, which loses most of those of a frequent one in bfloat16.
+        x_BxLxD = constrain(self.embedding_VxD[...], None, None)[tokens_BxL].astype(self.compute_dtype)
+        x_BxLxD = constrain(x_BxLxD, "batch", "length", None)
         if self.project_in_ExD is not None:
             x_BxLxD = x_BxLxD @ self.project_in_ExD[...].astype(x_BxLxD.dtype)
         if self.positions_PxD is not None:
@@ -122,7 +123,7 @@ class Transformer(nnx.Module):
                     "sequences or, to train a new model, more positions"
                 )
             which = slice(length) if position_BxL is None else position_BxL
-            x_BxLxD += self.positions_PxD[which].astype(x_BxLxD.dtype)
+            x_BxLxD = (x_BxLxD + self.positions_PxD[which]).astype(x_BxLxD.dtype)  # float32, for the same sum
         return x_BxLxD
 
     def logits(self, x_BxLxD: jax.Array) -> jax.Array:
