@@ -18,7 +18,7 @@ class MeanLM(nnx.Module):
         self.embedding = nnx.Param(rngs.params.normal((padded, dim)))
         self.head = nnx.Param(2 * rngs.params.normal((dim, padded)))
 
-    def __call__(self, tokens_BxL, segment_BxL=None, position_BxL=None):
+    def hidden(self, tokens_BxL, segment_BxL=None, position_BxL=None):
         length = tokens_BxL.shape[1]
         if segment_BxL is None:
             segment_BxL = jnp.zeros_like(tokens_BxL)
@@ -27,14 +27,20 @@ class MeanLM(nnx.Module):
         sees_BxLxL = ((query_BxLx1 == key_Bx1xL) | (key_Bx1xL == 0)) & jnp.tri(length, dtype=bool)
         x_BxLxD = self.embedding[...][tokens_BxL]
         mean_BxLxD = sees_BxLxL @ x_BxLxD / sees_BxLxL.sum(-1, keepdims=True)
-        return (mean_BxLxD + x_BxLxD + _wave(position_BxL, jnp)) @ self.head[...]
+        return mean_BxLxD + x_BxLxD + _wave(position_BxL, jnp), 0.0
+
+    def logits(self, x_BxLxD):
+        return x_BxLxD @ self.head[...]
 
 
 class Constant(nnx.Module):
     """Every token equally likely."""
 
-    def __call__(self, tokens_BxL):
-        return jnp.zeros((*tokens_BxL.shape, VOCAB_SIZE))
+    def hidden(self, tokens_BxL):
+        return jnp.zeros((*tokens_BxL.shape, 1)), 0.0
+
+    def logits(self, x_BxLxD):
+        return jnp.zeros((*x_BxLxD.shape[:2], VOCAB_SIZE))
 
 
 def reference_loglik(model: MeanLM, units_L, vocab_size: int = VOCAB_SIZE, start: int = EOS) -> np.ndarray:

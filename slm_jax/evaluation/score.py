@@ -58,11 +58,11 @@ def score_candidates(
     """Log-likelihood of each candidate.
 
     A candidate u_1 .. u_n scores sum_t log p(u_t | EOS, u_1 .. u_{t-1}): EOS is the start symbol, a terminal
-    EOS is not scored (Cuervo & Marxer 2024, after Lakhotia et al. 2021). `model` is a causal NNX module,
-    called as `Transformer` is. It reads EOS and all units but the last, so n may reach `context`. A longer
-    candidate is an error or, with `overflow` "window", read in windows of `context` tokens, one every
-    `stride` (default: half the context): each unit is scored once, and the units after the first window see
-    at least context - stride + 1 tokens before them.
+    EOS is not scored (Cuervo & Marxer 2024, after Lakhotia et al. 2021). `model` is a causal NNX module
+    with `hidden` and `logits` as `Transformer` has. It reads EOS and all units but the last, so n may reach
+    `context`. A longer candidate is an error or, with `overflow` "window", read in windows of `context`
+    tokens, one every `stride` (default: half the context): each unit is scored once, and the units after the
+    first window see at least context - stride + 1 tokens before them.
 
     Each distinct sequence is scored once, so identical candidates tie exactly; with `share`, beginnings that
     sequences have in common are read once where it pays (`prefixes.py`). Results do not depend on order,

@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from slm_jax.errors import InputError
 from slm_jax.model.config import CHOICES
+from slm_jax.model.loss import target_logs
 from slm_jax.model.sharding import RULES, batch_sharding
 from slm_jax.model.transformer import Transformer
 
@@ -41,16 +42,10 @@ def _target_loglik(graphdef, state, batch: Batch, *, vocab_size: int, mesh: Mesh
     layout = () if batch.segment_BxL is None else (batch.segment_BxL, batch.position_BxL)
     model = nnx.merge(graphdef, state)
     with _whole_products(model):
-        logits_BxLxV = model(batch.tokens_BxL, *layout)[..., :vocab_size]
-    logits_BxLxV = logits_BxLxV.astype(jnp.promote_types(logits_BxLxV.dtype, jnp.float32))
-    log_z_BxM = jax.nn.logsumexp(logits_BxLxV, axis=-1)
-    if batch.source_BxM is None:
-        target_BxM = jnp.take_along_axis(logits_BxLxV, batch.target_BxM[..., None], axis=-1)[..., 0]
-    else:
-        log_z_BxM = jnp.take_along_axis(log_z_BxM, batch.source_BxM, axis=1)
-        row_Bx1 = jnp.arange(logits_BxLxV.shape[0])[:, None]
-        target_BxM = logits_BxLxV[row_Bx1, batch.source_BxM, batch.target_BxM]
-    loglik_BxM = target_BxM - log_z_BxM
+        x_BxMxD, _ = model.hidden(batch.tokens_BxL, *layout)
+        if batch.source_BxM is not None:
+            x_BxMxD = jnp.take_along_axis(x_BxMxD, batch.source_BxM[..., None], axis=1)
+        loglik_BxM, _ = target_logs(model, x_BxMxD, batch.target_BxM, vocab_size)
     if mesh is not None:  # every host reads every score
         loglik_BxM = jax.lax.with_sharding_constraint(loglik_BxM, NamedSharding(mesh, PartitionSpec()))
     return loglik_BxM
@@ -68,11 +63,13 @@ def target_loglik(
 ) -> Iterator[np.ndarray]:
     """Yields loglik_BxM (float32) of every batch: of each target in nats, given what its source sees.
 
-    The softmax runs over the first `vocab_size` logits (a model may pad its vocabulary for the hardware), in
-    float32 or finer whatever the model computes in; a model in float32 multiplies all its bits, also where
-    accelerators by default take fewer. Logits never leave the device. One compiled function
-    serves every model with the same NNX graph and batch shape; the next batch is dispatched before the last
-    one is read. On a mesh of several hosts each gives all rows of every batch, and gets all scores.
+    `model` has `hidden` and `logits` as `Transformer` does. The softmax runs over its first `vocab_size`
+    logits (a model may pad its vocabulary for the hardware), in float32 whatever the model computes in; a
+    model in float32 multiplies all its bits, also where accelerators by default take fewer. Logits never
+    leave the device, and with a large vocabulary are never in its memory together (`loss.target_logs`). One
+    compiled function serves every model with the same NNX graph and batch shape; the next batch is dispatched
+    before the last one is read. On a mesh of several hosts each gives all rows of every batch, and gets all
+    scores.
     """
     graphdef, state = nnx.split(model)
     running = None

@@ -33,7 +33,7 @@ def next_token_loss(model: Transformer, tokens_BxT: jax.Array, z_loss: float = 0
     """
     x_BxLxD, penalty = model.hidden(tokens_BxT[:, :-1])
     counts_BxL = counted_targets(tokens_BxT, model.config.vocab_size)
-    log_p_BxL, log_z_BxL = target_logs(model, x_BxLxD, tokens_BxT[:, 1:])
+    log_p_BxL, log_z_BxL = target_logs(model, x_BxLxD, tokens_BxT[:, 1:], model.config.vocab_size)
     return LossSums(
         nats=-jnp.sum(log_p_BxL, where=counts_BxL),
         targets=counts_BxL.sum(),
@@ -47,17 +47,20 @@ def counted_targets(tokens_BxT: jax.Array, vocab_size: int) -> jax.Array:
     return tokens_BxT[:, 1:] != vocab_size - 1
 
 
-def target_logs(model: Transformer, x_BxLxD: jax.Array, target_BxL: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """log p of each target and log Z, BxL, float32, from what `model.hidden` gives."""
+def target_logs(
+    model: Transformer, x_BxLxD: jax.Array, target_BxL: jax.Array, vocab_size: int
+) -> tuple[jax.Array, jax.Array]:
+    """log p of each target and log Z over the first `vocab_size` logits, BxL, float32, from what
+    `model.hidden` gives; where they are more than LOGITS_AT_ONCE on a device, for some positions at a time.
+    """
     batch, length = target_BxL.shape
-    chunks = _chunks(batch, length, model.config.vocab_size)
+    chunks = _chunks(batch, length, vocab_size)
 
-    @jax.checkpoint
     def logs(x_BxCxD, target_BxC):
-        return log_softmax_at(model.logits(x_BxCxD), target_BxC)
+        return log_softmax_at(model.logits(x_BxCxD)[..., :vocab_size], target_BxC)
 
     if chunks == 1:
-        return log_softmax_at(model.logits(x_BxLxD), target_BxL)
+        return logs(x_BxLxD, target_BxL)
 
     # A chunk is every chunks-th position: neighbours would be on few devices where the mesh splits positions.
     padding = -length % chunks
@@ -67,7 +70,8 @@ def target_logs(model: Transformer, x_BxLxD: jax.Array, target_BxL: jax.Array) -
         x = jnp.moveaxis(x.reshape(batch, -1, chunks, *x.shape[2:]), 2, 0)
         return constrain(x, None, "batch", "length", *(None,) * (x.ndim - 3))
 
-    logs_MxBxC = jax.lax.map(lambda chunk: logs(*chunk), (split(x_BxLxD), split(target_BxL)))
+    again = jax.checkpoint(logs)
+    logs_MxBxC = jax.lax.map(lambda chunk: again(*chunk), (split(x_BxLxD), split(target_BxL)))
     return tuple(jnp.moveaxis(log, 0, 2).reshape(batch, -1)[:, :length] for log in logs_MxBxC)
 
 

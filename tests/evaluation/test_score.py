@@ -141,13 +141,13 @@ def test_precision_is_what_the_model_computes_in():
 @pytest.mark.parametrize(("dtype", "asked"), [("float32", "highest"), ("bfloat16", None)])
 def test_float32_is_not_multiplied_in_fewer_bits(monkeypatch, dtype, asked):
     """As accelerators do by default; the CPU does not, so what is looked at is what is asked for."""
-    seen, call = [], Transformer.__call__
+    seen, hidden = [], Transformer.hidden
 
     def spy(self, *arguments):
         seen.append(jax.config.jax_default_matmul_precision)
-        return call(self, *arguments)
+        return hidden(self, *arguments)
 
-    monkeypatch.setattr(Transformer, "__call__", spy)
+    monkeypatch.setattr(Transformer, "hidden", spy)
     # A size of no other test: what is compiled already is not traced again.
     config = TransformerConfig(vocab_size=VOCAB_SIZE, layers=1, dim=24, heads=3, mlp_multiple=8, dtype=dtype)
     score_candidates(
