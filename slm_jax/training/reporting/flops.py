@@ -4,16 +4,25 @@ import jax
 
 from slm_jax.model import TransformerConfig
 
-# Dense bf16 peak of one device in FLOP/s, from the makers' data sheets.
+# Dense bf16 peak of one device in FLOP/s, from the makers' data sheets, by the whole name that JAX gives:
+# slower boards and the slices of a GPU (MIG) have names that begin alike.
 PEAK_FLOPS = {
-    "NVIDIA A100": 312e12,
-    "NVIDIA H100": 989e12,
-    "NVIDIA H200": 989e12,
+    "NVIDIA A100-SXM4-40GB": 312e12,
+    "NVIDIA A100-SXM4-80GB": 312e12,
+    "NVIDIA A100-PCIE-40GB": 312e12,
+    "NVIDIA A100 80GB PCIe": 312e12,
+    "NVIDIA H100 80GB HBM3": 989e12,  # SXM
+    "NVIDIA H100 PCIe": 756e12,
+    "NVIDIA H100 NVL": 835e12,
+    "NVIDIA H200": 989e12,  # SXM
+    "NVIDIA H200 NVL": 835e12,
     "TPU v4": 275e12,
     "TPU v5 lite": 197e12,
-    "TPU v5p": 459e12,
+    "TPU v5e": 197e12,
     "TPU v5": 459e12,
+    "TPU v5p": 459e12,
     "TPU v6 lite": 918e12,
+    "TPU v6e": 918e12,
 }
 
 
@@ -27,11 +36,10 @@ def model_flops_utilization(
 ) -> float | None:
     """Share of the devices' dense bf16 peak spent on 6N + 12 layers dim context FLOPs a token.
 
-    The second term is attention's (Chowdhery et al. 2022, appendix B). None where the peak is not published,
-    as for CPUs.
+    The second term is attention's (Chowdhery et al. 2022, appendix B). None where the peak is not known, as
+    for CPUs.
     """
-    kind = jax.devices()[0].device_kind
-    peak = next((flops for name, flops in PEAK_FLOPS.items() if kind.startswith(name)), None)
+    peak = PEAK_FLOPS.get(jax.devices()[0].device_kind)
     if peak is None:
         return None
     flops_per_token = 6 * params + 12 * model.layers * model.heads * model.head_dim * context
