@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from slm_jax.model import make_mesh
-from slm_jax.model.attention import BACKENDS, causal_attention, default_backend, splash
+from slm_jax.model.attention import BACKENDS, causal_attention, cudnn, default_backend, splash
 
 RUNNABLE = {
     "blockwise": BACKENDS["blockwise"],
+    "cudnn": functools.partial(cudnn, implementation="xla"),
     "reference": BACKENDS["reference"],
     "splash": functools.partial(splash, interpret=True),
 }
@@ -102,6 +103,29 @@ def test_a_later_document_does_not_see_an_earlier_one_but_the_shared_prefix(back
     np.testing.assert_array_equal(out[:, 30:], shifted[:, 30:])
     prefix = RUNNABLE[backend](query, key, value.at[:, :10].add(3), segment)
     assert np.abs(out[:, 30:] - prefix[:, 30:]).min(axis=(0, 2, 3)).max() > 1e-3
+
+
+@pytest.mark.parametrize("segmented", [False, True])
+@pytest.mark.parametrize(("queries", "keys"), [(25, 25), (25, 50), (24, 49), (25, 49), (24, 48)])
+def test_cudnns_lengths_are_made_even_and_equal_the_reference(queries, keys, segmented):
+    segment = documents(2, keys) if segmented else None
+    assert_equal_to_reference(RUNNABLE["cudnn"], *arrays(2, queries, keys, 4, 2), segment)
+
+
+@pytest.mark.parametrize(
+    ("queries", "keys", "segmented"),
+    [(1025, 1025, False), (1025, 2050, False), (1025, 1025, True), (24, 49, False)],
+)
+def test_jax_takes_what_cudnn_is_given_in_training(monkeypatch, queries, keys, segmented):
+    """Lowering, which checks types and lengths, needs no GPU, but asks for cuDNN's version."""
+    monkeypatch.setattr("jax._src.cudnn.fused_attention_stablehlo.check_cudnn_version", lambda: 91002)
+    lengths_heads = (queries, 4), (keys, 2), (keys, 2)
+    shapes = [jax.ShapeDtypeStruct((2, length, heads, 64), jnp.bfloat16) for length, heads in lengths_heads]
+    segment = [jax.ShapeDtypeStruct((2, keys), jnp.int32)] if segmented else []
+    gradient = jax.grad(lambda *inputs: cudnn(*inputs).astype(jnp.float32).sum(), argnums=(0, 1, 2))
+    lowered = jax.jit(gradient).trace(*shapes, *segment).lower(lowering_platforms=("cuda",))
+    masked = "" if queries == keys and not segmented else "ScaleBias"
+    assert f"__cudnn$fmha{masked}SoftmaxBackward" in lowered.as_text()
 
 
 @pytest.mark.parametrize("segmented", [False, True])
