@@ -138,6 +138,15 @@ def test_splash_is_a_kernel_that_tpus_compile(segmented):
     assert lowered.mlir_module().count("tpu_custom_call") == 3  # forward, and backward of queries and of keys
 
 
+@pytest.mark.parametrize(("platform", "loops"), [("cpu", 2), ("gpu", 0), ("tpu", 0)])
+def test_blockwise_takes_head_after_head_on_cpu_only(monkeypatch, platform, loops):
+    monkeypatch.setattr(jax, "default_backend", lambda: platform)
+    inputs, segment = arrays(2, 140, 150, 4, 2), documents(2, 150, first=0)
+    jaxpr = jax.make_jaxpr(lambda *x: value_and_gradients(BACKENDS["blockwise"], *x))(*inputs, segment)
+    assert str(jaxpr).count("scan[") == loops  # forward and backward
+    assert_equal_to_reference(BACKENDS["blockwise"], *inputs, segment)
+
+
 def test_blockwise_keeps_no_scores_for_the_backward_pass():
     query, key, value = arrays(1, 512, 512, 1, 1)
     _, backward = jax.vjp(BACKENDS["blockwise"], query, key, value)

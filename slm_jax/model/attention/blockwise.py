@@ -1,14 +1,14 @@
-"""Attention for CPU: block by block, one head at a time, with a backward pass that keeps no scores.
+"""Attention in plain XLA, block by block, with a backward pass that keeps no scores.
 
 The forward pass saves its result and the log of each softmax's denominator, from which the backward pass
 makes the weights again (Dao et al. 2022, section 3.1); neither computes the blocks after the diagonal.
-One head's block of scores at a time stays in cache, which is worth more here than one product for all heads.
 
 Shapes: N is B x G, the sequences' heads of keys; R the rows of one such head, queries of Q positions in
 order, at each those of the H / G heads that share the keys, and so products need no copies of them.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -44,16 +44,25 @@ def _attend(query_NxRxK, key_NxSxK, value_NxSxK, segment_NxS, sharing: int):
 
 def _forward(query_NxRxK, key_NxSxK, value_NxSxK, segment_NxS, sharing: int):
     inputs = query_NxRxK, key_NxSxK, value_NxSxK, segment_NxS
-    out_NxRxK, log_total_NxR = jax.lax.map(lambda head: _forward_head(*head, sharing), inputs)
+    out_NxRxK, log_total_NxR = _each_head(functools.partial(_forward_head, sharing=sharing), inputs)
     return out_NxRxK, (*inputs, out_NxRxK, log_total_NxR)
 
 
 def _backward(sharing: int, saved, gradient_NxRxK):
-    gradients = jax.lax.map(lambda head: _backward_head(*head, sharing), (*saved, gradient_NxRxK))
+    gradients = _each_head(functools.partial(_backward_head, sharing=sharing), (*saved, gradient_NxRxK))
     return *gradients, None
 
 
 _attend.defvjp(_forward, _backward)
+
+
+def _each_head(attend: Callable, arrays: tuple) -> tuple:
+    """One after another on CPU, where a block of one head's scores so stays in cache; elsewhere together, as
+    a block of one head leaves most of an accelerator idle.
+    """
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(lambda head: attend(*head), arrays)
+    return jax.vmap(attend)(*arrays)
 
 
 def _forward_head(query_RxK, key_SxK, value_SxK, segment_S, sharing: int):
