@@ -1,12 +1,17 @@
 import functools
+import math
+import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding
 
 from slm_jax.model import make_mesh
 from slm_jax.model.attention import BACKENDS, causal_attention, cudnn, default_backend, splash
+from slm_jax.model.attention.over_mesh import SEQUENCES
+from slm_jax.model.sharding import partition_spec
 
 RUNNABLE = {
     "blockwise": BACKENDS["blockwise"],
@@ -195,11 +200,33 @@ def test_splash_runs_on_each_device_of_a_mesh(monkeypatch):
 
 
 def test_keys_are_gathered_over_the_context_axis_and_scores_are_not():
+    """What the devices send each other, forward and backward, is in the compiled program."""
     mesh = make_mesh({"data": 2, "context": 4})
-    inputs = arrays(2, 64, 64, 2, 2)
+    shape = (2, 64, 2, 8)
+    split = NamedSharding(mesh, partition_spec(SEQUENCES, shape, mesh))
+    inputs = [jax.ShapeDtypeStruct(shape, jnp.float32, sharding=split)] * 3
+    attend = lambda *x: causal_attention(*x, "blockwise")  # noqa: E731
     with jax.set_mesh(mesh):
-        compiled = jax.jit(lambda *x: causal_attention(*x, "blockwise")).lower(*inputs).compile()
-    assert compiled.output_shardings.shard_shape(inputs[0].shape) == (1, 16, 2, 8)
+        forward = jax.jit(attend).lower(*inputs).compile()
+        gradient = jax.jit(jax.grad(lambda *x: attend(*x).sum(), argnums=(0, 1, 2)))
+        backward = gradient.lower(*inputs).compile()
+    assert forward.output_shardings.shard_shape(shape) == (1, 16, 2, 8)
+    keys_of_a_sequence = 64 * 2 * 8
+    assert sent(forward, "all-gather") == [keys_of_a_sequence] * 2
+    assert sent(backward, "all-gather") == [keys_of_a_sequence] * 2
+    for program in (forward, backward):
+        assert (
+            max(sent(program, "all-gather", "all-reduce", "reduce-scatter", "all-to-all"))
+            == keys_of_a_sequence
+        )
+        assert not sent(program, "collective-permute")
+
+
+def sent(compiled, *operations):
+    """Elements of each array that the operations result in, on one device."""
+    results = re.findall(rf"= (.*?) (?:{'|'.join(operations)})(?:-start)?\(", compiled.as_text())
+    shapes = [shape for result in results for shape in re.findall(r"\w+\[([\d,]*)\]", result)]
+    return [math.prod(map(int, filter(None, shape.split(",")))) for shape in shapes]
 
 
 @pytest.mark.parametrize(
