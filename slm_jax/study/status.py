@@ -10,13 +10,14 @@ from slm_jax.files import read_json
 from slm_jax.study.folder import SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.jobs import Jobs, work_of
+from slm_jax.study.trunks import as_begun
 
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 
 
 @dataclasses.dataclass(frozen=True)
 class RunStatus:
-    """`share` of the run's own updates that are made, and why it failed."""
+    """A run as it is begun, the `share` of its own updates that are made, and why it failed."""
 
     run: PlannedRun
     state: str
@@ -89,6 +90,7 @@ def _summary(jobs: Jobs, statuses: list[RunStatus], between_runs: int = 0) -> st
 
 
 def _status(jobs: Jobs, run: PlannedRun) -> RunStatus:
+    run = as_begun(jobs.folder, run)
     if jobs.is_done(run):
         return RunStatus(run, DONE, 1.0)
     share = _share(jobs.folder, run)

@@ -112,13 +112,13 @@ def _write_run(folder, arm: str, size: str, budget: float, seed: int, rng) -> tu
     summary = {"name": name, "params": params, "tokens": tokens, "unique_tokens": row["unique_tokens"]}
     summary |= {"epochs": tokens / 2_400_000, "flops": budget, "train_loss": loss - 0.02}
     summary |= {"tokens_per_second": 9e9 / params, "mfu": None, "devices": "1 x cpu"}
-    write_json(run / "summary.json", summary)
-    steps = tokens // 1024
+    steps, shares = tokens // 1024, budget < BUDGETS[-1]
+    shared = {"shared_steps": steps * 4 // 5} if shares else {}
+    write_json(run / "summary.json", summary | shared)
     plan = {"name": name, "arm": arm, "size": size, "seed": seed, "budget": budget, "params": params}
     plan |= {"tokens": tokens, "steps": steps, "flops": budget}
-    shares = budget < BUDGETS[-1]
     trunk = f"{arm}-{size}-{BUDGETS[-1]:.0e}".replace("e+", "e") if shares else ""
-    return row, plan | {"trunk": trunk, "shared_steps": steps * 4 // 5 if shares else 0}
+    return row, plan | {"trunk": trunk, "shared_steps": 0} | shared
 
 
 def write_equal_laws(folder: pathlib.Path, *, resamples: int) -> None:

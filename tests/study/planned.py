@@ -34,9 +34,12 @@ def begin(folder: StudyFolder, run: PlannedRun, trunk: str = "") -> None:
     write_json(folder.run(run.name) / "config.json", content)
 
 
-def finish(folder: StudyFolder, run: PlannedRun, *, speed: float = 100.0, seconds: float = 0.0) -> None:
+def finish(
+    folder: StudyFolder, run: PlannedRun, *, speed: float = 100.0, seconds: float = 0.0, shared_steps: int = 0
+) -> None:
     """What training at `speed` tokens a second and scoring leave of a run."""
-    summary = {"tokens_per_second": speed, "validation_loss": 3.0}
+    shared = {"trunk": "trunk", "shared_steps": shared_steps} if shared_steps else {}
+    summary = {"tokens_per_second": speed, "validation_loss": 3.0} | shared
     write_json(folder.run(run.name) / "summary.json", summary)
     write_json(folder.score(run.name, LOSS), {"loss": {}})
     write_json(folder.score(run.name, TASK), {"accuracy": {"macro": {"value": 0.5}}})

@@ -114,6 +114,16 @@ def test_a_plan_is_read_by_people(estimated):
     assert "runs   4 of 2 arms, 2 at once" in text
 
 
+def test_speed_is_of_the_updates_that_were_made(tmp_path):
+    """A branch of a trunk that failed made all of them, whatever was planned."""
+    folder, branch = StudyFolder(tmp_path), planned("b", 10_000, 1_000, trunk="t", shared_steps=60)
+    summary = {"tokens_per_second": 100.0}
+    for shared, seconds in (({}, 10.0), ({"shared_steps": 60}, 4.0)):
+        write_json(folder.run("b") / "summary.json", summary | shared)
+        write_json(folder.times("b"), {"seconds": seconds + 7})
+        assert speed_of_runs(folder, [branch]).beside == pytest.approx(7)
+
+
 @pytest.mark.parametrize("field", ["tables", "data"])
 def test_the_config_of_no_study_is_refused(field):
     with pytest.raises(InputError, match=rf"config\.{field}"):

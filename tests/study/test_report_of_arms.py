@@ -151,6 +151,18 @@ def test_the_compute_that_trunks_saved_is_told(study, page):
     assert f"saved {power(saved)} ({saved / total:.0%}".replace("%", " %") in page.text
 
 
+def test_a_branch_that_was_made_alone_saved_nothing(study, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "study")
+    runs = read_json(copy / "plan.json")["runs"]
+    for run in runs:
+        if run["budget"] == 3e12:
+            path = copy / "runs" / run["name"] / "summary.json"
+            write_json(path, {k: v for k, v in read_json(path).items() if k != "shared_steps"})
+    cheap = [run for run in runs if run["budget"] < 3e12]
+    saved = sum(run["flops"] * run["shared_steps"] / run["steps"] for run in cheap)
+    assert f"saved {power(saved)}" in page_of(copy).text
+
+
 def test_a_recommended_run_is_that_of_the_laws(study, page):
     group = next(iter(read_json(study / "laws.json")["groups"].values()))
     best = next(row["best"] for row in group["next_run"] if row["target"] == "loss")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from planned import finish, jobs_of, planned
+from planned import begin, finish, jobs_of, planned
 
 from slm_jax.study import format_status, study_status
 from slm_jax.study.holding import RunLock
@@ -56,6 +56,21 @@ def test_time_left_is_that_of_the_updates_and_what_comes_beside(jobs):
         assert minutes_left(jobs, study_status(jobs)) == pytest.approx(198 / 2 / 60)
     (jobs.folder.run("done") / "summary.json").unlink()
     assert minutes_left(jobs, study_status(jobs)) is None
+
+
+@pytest.mark.parametrize(("shared_steps", "branch_seconds"), [(60, 24), (0, 60)])
+def test_updates_are_shared_where_the_run_says_so(tmp_path, shared_steps, branch_seconds):
+    """A branch of a trunk that failed was made alone, in the time of all its updates."""
+    runs = [planned("branch", tokens=6000, trunk="trunk", shared_steps=60), planned("left", tokens=6000)]
+    jobs = jobs_of(tmp_path, runs)
+    finish(jobs.folder, runs[0], speed=100.0, seconds=branch_seconds + 30.0, shared_steps=shared_steps)
+    assert minutes_left(jobs, study_status(jobs)) == pytest.approx((60 + 30) / 60)
+
+
+def test_the_share_of_a_branch_that_is_made_alone_is_of_all_updates(jobs):
+    begin(jobs.folder, jobs.runs[3])
+    write_metrics(jobs, "branch", [25, 50])
+    assert study_status(jobs)[3].share == 0.5
 
 
 def test_it_is_read_by_people(jobs):

@@ -22,6 +22,7 @@ from slm_jax.study.estimate.data import StudyData, folder_bytes
 from slm_jax.study.folder import SUMMARY, StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.machine import core_shares, on_cores, shares
+from slm_jax.study.trunks import as_begun
 from slm_jax.training.step import program
 
 TIMED_SECONDS, LEAST_UPDATES, MOST_UPDATES = 3.0, 3, 50
@@ -65,7 +66,7 @@ class _Timed(NamedTuple):
 
 def speed_of_runs(folder: StudyFolder, runs: Sequence[PlannedRun]) -> Speed | None:
     """As the finished ones of these runs had it; None before there are any."""
-    done = [run for run in runs if folder.times(run.name).exists()]
+    done = [as_begun(folder, run) for run in runs if folder.times(run.name).exists()]
     if not done:
         return None
     speed_R = np.array([read_json(folder.run(run.name) / SUMMARY)["tokens_per_second"] for run in done])

@@ -36,6 +36,7 @@ def run_rows(study_dir: pathlib.Path, groups: dict[str, Runs], planned: list[dic
                     "loss_source": source if source in sources else "",
                     "loss_mark": "†" * (sources.index(source) + 1) if source in sources else "",
                     "tasks": {task: _accuracy(found, i) for task, found in members.tasks.items()},
+                    "shared_steps": summary.get("shared_steps", 0),
                     "tokens_per_second": summary.get("tokens_per_second"),
                     "devices": summary.get("devices"),
                     "marks": [],
@@ -63,7 +64,7 @@ def compute_spent(planned: list[dict], runs: list[dict]) -> dict | None:
     done = [(run, plans[run["name"]]) for run in runs if run["name"] in plans]
     if not done:
         return None
-    shares = [plan.get("shared_steps", 0) / plan["steps"] for _, plan in done]
+    shares = [run["shared_steps"] / plan["steps"] for run, plan in done]
     saved = sum(run["flops"] * share for (run, _), share in zip(done, shares, strict=True))
     total = sum(run["flops"] for run, _ in done)
     found = {"total": total, "spent": total - saved, "saved": saved, "share": saved / total, "seconds": None}
