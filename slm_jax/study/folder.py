@@ -41,7 +41,7 @@ class StudyFolder:
         return self.run(run) / f"{task}.json"
 
     def times(self, run: str) -> pathlib.Path:
-        """How long the run took, from when its last worker took it."""
+        """How long the run took to train and score, from when the worker that ended its training took it."""
         return self.run(run) / "times.json"
 
     def failure(self, run: str) -> pathlib.Path:

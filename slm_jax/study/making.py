@@ -27,11 +27,11 @@ class RunMaker:
         self._shapes: set[tuple[str, str]] = set()
 
     def make(self, run: PlannedRun) -> None:
-        started = time.monotonic()
+        started, was_trained = time.monotonic(), self._is_trained(run.name)
         self._make_room(run)
         self.train(run)
         self.score(run)
-        if jax.process_index() == 0:
+        if jax.process_index() == 0 and not was_trained:
             write_json(self.folder.times(run.name), {"seconds": round(time.monotonic() - started, 1)})
 
     def as_made(self) -> list[PlannedRun]:

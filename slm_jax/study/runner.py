@@ -73,9 +73,9 @@ class Study:
         self._check()
         with claimed(self.folder, self.config) as plan:
             preparation = Preparation(self.config, self.folder)
-            with self._stage(1, "Writing corpora and tasks"):
+            with self._stage(1, "Writing corpora and tasks", goes_on=True):
                 preparation.write()
-            with self._stage(2, "Making tokens"):
+            with self._stage(2, "Making tokens", goes_on=True):
                 preparation.tokenize()
             runs = plan_grid(self.config, preparation.arm_data())
             runs = RunMaker(self.config, self.folder, runs).as_made()
@@ -84,7 +84,7 @@ class Study:
 
     def train(self, at_once: int | None = None) -> None:
         """Trains and scores the runs of the plan, `at_once` of them at the same time."""
-        with self._stage(3, "Training and scoring the grid"):
+        with self._stage(3, "Training and scoring the grid", goes_on=True):
             jobs = self.jobs()
             # Not of those left: on how many devices a run is made decides its last digits.
             workers = min(workers_for(self.config, at_once), len(jobs.runs))
@@ -161,15 +161,19 @@ class Study:
             share_cpu_among_devices(self.config.batch_divisor)
 
     @contextlib.contextmanager
-    def _stage(self, number: int, title: str) -> Iterator[None]:
-        """Announces a stage and adds to its time; a stage that was killed is not counted."""
+    def _stage(self, number: int, title: str, *, goes_on: bool = False) -> Iterator[None]:
+        """Announces a stage and notes its time: the sum of all calls of one that goes on where it was.
+
+        A call that was killed is not counted.
+        """
         print(f"[{number}/6] {title}", flush=True)
         started, path = time.monotonic(), self.folder.path / "timings.json"
         try:
             yield
         finally:
             timings = read_json(path) if path.exists() else {}
-            timings[title] = round(timings.get(title, 0.0) + time.monotonic() - started, 1)
+            before = timings.get(title, 0.0) if goes_on else 0.0
+            timings[title] = round(before + time.monotonic() - started, 1)
             write_json(path, timings)
 
 

@@ -39,10 +39,8 @@ def minutes_left(jobs: Jobs, statuses: list[RunStatus], between_runs: int = 0) -
     done = [status.run for status in statuses if status.state == DONE]
     if not done:
         return None
-    updates_R = np.array([_update_seconds(jobs.folder, run) for run in done])
-    seconds_R = np.array([_seconds(jobs.folder, run) for run in done])
-    speed = updates_R.sum() / sum(map(work_of, done))
-    beside = float(np.median(np.maximum(seconds_R - updates_R, 0)))
+    speed = sum(_update_seconds(jobs.folder, run) for run in done) / sum(map(work_of, done))
+    beside = _seconds_beside(jobs.folder, done)
     left = [
         speed * work_of(status.run) * (1 - status.share) + beside
         for status in statuses
@@ -115,7 +113,11 @@ def _update_seconds(folder: StudyFolder, run: PlannedRun) -> float:
     return run.tokens * (1 - run.shared_steps / run.steps) / speed
 
 
-def _seconds(folder: StudyFolder, run: PlannedRun) -> float:
-    """What all of it took; 0 where that was not noted."""
-    path = folder.times(run.name)
-    return read_json(path)["seconds"] if path.exists() else 0.0
+def _seconds_beside(folder: StudyFolder, done: list[PlannedRun]) -> float:
+    """What most runs took beside their updates; 0 where none has noted its time."""
+    beside = [
+        max(0.0, read_json(folder.times(run.name))["seconds"] - _update_seconds(folder, run))
+        for run in done
+        if folder.times(run.name).exists()
+    ]
+    return float(np.median(beside)) if beside else 0.0

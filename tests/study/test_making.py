@@ -1,6 +1,7 @@
 """Runs made by one process: what it keeps in memory, and what becomes of branches of a trunk."""
 
 import dataclasses
+import types
 
 import jax
 import pytest
@@ -26,6 +27,18 @@ def test_compiled_programs_of_few_shapes_are_kept(tmp_path, monkeypatch):
     for run in runs:
         maker.make(run)
     assert events == ["a", "b", "b", "a", "cleared", "c", "c", "a"]
+
+
+def test_the_time_of_a_run_is_not_that_of_scoring_it_on_one_more_task(tmp_path, monkeypatch):
+    folder, run = StudyFolder(tmp_path), planned("a")
+    summary = folder.run("a") / "summary.json"
+    monkeypatch.setattr(RunMaker, "train", lambda self, run: write_json(summary, {}))
+    monkeypatch.setattr(RunMaker, "score", lambda self, run: None)
+    clock = iter([100.0, 160.0, 200.0, 203.0])
+    monkeypatch.setattr(making, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    for _ in range(2):
+        RunMaker(None, folder, [run]).make(run)
+    assert read_json(folder.times("a")) == {"seconds": 60.0}
 
 
 BRANCH = planned("branch", trunk="trunk", shared_steps=60)

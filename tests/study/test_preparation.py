@@ -1,13 +1,15 @@
 """From a config to datasets: tokens in order, each source once, and what a folder keeps to."""
 
 import dataclasses
+import itertools
 import json
+import types
 
 import pytest
 
 from slm_jax.errors import InputError
 from slm_jax.files import read_json, write_json
-from slm_jax.study import Study, default_study, parse_study
+from slm_jax.study import Study, default_study, parse_study, runner
 from slm_jax.study.estimate import estimate_study
 from slm_jax.study.folder import StudyFolder
 from slm_jax.study.grid import PlannedRun
@@ -204,6 +206,22 @@ def test_what_failed_is_tried_again_after_preparing_again(folder):
     jobs.fail(jobs.runs[0], "killed")
     study.prepare()
     assert study.jobs().left() == jobs.runs and not lock.killed_at(0)
+
+
+def test_times_of_stages_that_go_on_add_up_and_those_of_stages_done_anew_do_not(folder, monkeypatch):
+    clock = itertools.count(step=10.0)
+    monkeypatch.setattr(runner, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    for part in ("write_examples", "write_report"):
+        monkeypatch.setattr(runner, part, lambda *_: None)
+    for part in ("work", "_fit", "_done"):
+        monkeypatch.setattr(Study, part, lambda self: None)
+    monkeypatch.setattr(Study, "jobs", lambda self: types.SimpleNamespace(runs=["one"]))
+    study = Study(config(), folder.path)
+    for _ in range(2):
+        study.train(at_once=1)
+        study.report()
+    train, *others = read_json(folder.path / "timings.json").values()
+    assert train == 20.0 and others == [10.0] * 3
 
 
 def test_tokens_of_themselves_are_refused(folder):

@@ -58,6 +58,15 @@ def test_time_left_is_that_of_the_updates_and_what_comes_beside(jobs):
     assert minutes_left(jobs, study_status(jobs)) is None
 
 
+def test_a_run_without_a_time_says_nothing_of_what_comes_beside(tmp_path):
+    jobs = jobs_of(tmp_path, [planned(name, tokens=6000) for name in ("timed", "one", "two", "left")])
+    for run in jobs.runs[:3]:
+        finish(jobs.folder, run, speed=100.0, seconds=90.0)
+    for name in ("one", "two"):
+        jobs.folder.times(name).unlink()
+    assert minutes_left(jobs, study_status(jobs)) == pytest.approx((60 + 30) / 60)
+
+
 @pytest.mark.parametrize(("shared_steps", "branch_seconds"), [(60, 24), (0, 60)])
 def test_updates_are_shared_where_the_run_says_so(tmp_path, shared_steps, branch_seconds):
     """A branch of a trunk that failed was made alone, in the time of all its updates."""
