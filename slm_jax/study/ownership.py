@@ -10,6 +10,7 @@ from slm_jax.errors import InputError
 from slm_jax.files import is_empty, read_json, write_json
 from slm_jax.study.config import StudyConfig
 from slm_jax.study.folder import PLAN, StudyFolder
+from slm_jax.study.kinds import complete
 from slm_jax.study.provenance import provenance
 from slm_jax.training import differences
 
@@ -48,8 +49,12 @@ def check_owner(folder: StudyFolder, config: StudyConfig) -> None:
 
 
 def _as_saved(config: StudyConfig) -> dict:
-    """As it comes back from the file."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+    return _as_read(dataclasses.asdict(config))
+
+
+def _as_read(content: dict) -> dict:
+    """As it comes back from a file."""
+    return json.loads(json.dumps(content))
 
 
 def _checked(folder: StudyFolder, now: dict) -> tuple[dict | None, dict]:
@@ -100,7 +105,17 @@ def _changed_data(folder: StudyFolder, before: dict, now: dict) -> list[str]:
     changed = differences({name: before[name] for name in decides}, {name: now[name] for name in decides})
     for room, names in made.items():
         both = [name for name in names if name in now[room]]
-        changed += differences(
-            {name: before[room][name] for name in both}, {name: now[room][name] for name in both}, f"{room}."
-        )
+        there = {name: _completed(room, name, before[room][name]) for name in both}
+        changed += differences(there, {name: now[room][name] for name in both}, f"{room}.")
     return changed
+
+
+def _completed(room: str, name: str, fields: dict) -> dict:
+    """Settings of an older version, with the defaults of those that its kind has got since.
+
+    As they are where the kind, or one of its settings, is gone.
+    """
+    try:
+        return _as_read(complete(room, fields, name))
+    except InputError:
+        return fields

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import re
 import types
 
 import pytest
@@ -151,6 +152,50 @@ def test_other_data_are_refused_and_named(folder, change, message):
     with pytest.raises(InputError, match=message):
         prepare(folder, config(change=change))
     assert (folder.path / "plan.json").read_bytes() == before
+
+
+def claim(folder, study) -> None:
+    """As `prepare`, with empty folders for data."""
+    with claimed(folder, study) as plan:
+        for path in (folder.corpus("stories"), folder.tokenizer("letters"), folder.task("minimal_pairs")):
+            path.mkdir(parents=True, exist_ok=True)
+        write_json(folder.path / "plan.json", plan)
+
+
+def rewrite_settings(folder, room: str, name: str, change) -> None:
+    """Makes the plan that of another version, with other settings of this corpus, tokens or task."""
+    plan = read_json(folder.path / "plan.json")
+    for part in ("data", "config"):
+        change(plan[part][room][name])
+    write_json(folder.path / "plan.json", plan)
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "setting", "other"),
+    [
+        ("corpora", "stories", "voices", ("us_male",)),
+        ("tokens", "letters", "lower_case", False),
+        ("tasks", "minimal_pairs", "voices", ("us_male",)),
+    ],
+)
+def test_a_setting_that_a_kind_has_got_since_is_at_its_default(folder, room, name, setting, other):
+    claim(folder, config())
+    default = read_json(folder.path / "plan.json")["data"][room][name][setting]
+    rewrite_settings(folder, room, name, lambda settings: settings.pop(setting))
+    message = re.escape(f"{room}.{name}.{setting}: {default!r} there, ")
+    with pytest.raises(InputError, match=message):
+        claim(folder, config(change=lambda study: study[room][name].update({setting: other})))
+    claim(folder, config())
+    assert read_json(folder.path / "plan.json")["data"][room][name][setting] == default
+
+
+@pytest.mark.parametrize("other", [{"gone": 3}, {"kind": "gone"}], ids=["setting", "kind"])
+def test_a_setting_or_a_kind_that_is_gone_is_named(folder, other):
+    claim(folder, config())
+    rewrite_settings(folder, "corpora", "stories", lambda settings: settings.update(other))
+    ((name, value),) = other.items()
+    with pytest.raises(InputError, match=rf"corpora\.stories\.{name}: {value!r} there"):
+        claim(folder, config())
 
 
 def test_costs_are_not_estimated_from_the_data_of_another_study(folder):
