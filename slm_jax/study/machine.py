@@ -10,12 +10,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-
-import jax
+from typing import TypeVar
 
 from slm_jax.cores import available_cores
 from slm_jax.errors import InputError
 from slm_jax.study.config import StudyConfig
+
+Result = TypeVar("Result")
 
 MOST_AT_ONCE = 4  # by default: each holds compiled programs of a GB or two
 # Device files of accelerators, and the variable that says which of them a process may see.
@@ -31,7 +32,10 @@ TPU_BOUNDS = {1: "1,1,1", 2: "1,2,1", 4: "2,2,1"}
 
 
 def workers_for(config: StudyConfig, at_once: int | None) -> int:
-    """How many runs to train at the same time; raises InputError for a number that is none."""
+    """How many runs to train at the same time; raises InputError for a number that is none.
+
+    It leaves JAX as it is: a process whose JAX has found accelerators may keep them from its workers.
+    """
     if at_once is not None:
         if at_once < 1:
             raise InputError(
@@ -39,45 +43,55 @@ def workers_for(config: StudyConfig, at_once: int | None) -> int:
             )
         return at_once
     splits_models = math.prod(size for size in dataclasses.astuple(config.mesh) if size > 0) > 1
-    if splits_models or jax.default_backend() != "cpu":
+    _, accelerators = _accelerators()
+    if splits_models or accelerators:
         return 1
     return min(available_cores(), MOST_AT_ONCE)
 
 
-def apart(function: Callable[[], None], workers: int) -> None:
-    """Runs `function` (picklable), before `workers` work at once, where it keeps no accelerator from them.
+def apart(function: Callable[[], Result], workers: int) -> Result:
+    """What `function` (picklable) returns, run where it keeps no accelerator from `workers` after it.
 
     With accelerators that is a process of its own, which sees what a worker will see of them, so that what
     it finds to fit a worker's devices does; else this one. Raises what `function` raises.
     """
-    environment = shares(workers)[0]
-    if not environment:
-        function()
-        return
+    _, accelerators = _accelerators()
+    if not accelerators:
+        return function()
     with (
-        in_environment(environment),
+        in_environment(shares(workers)[0]),
         concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,
     ):
-        pool.submit(_with_parent, function).result()
+        return pool.submit(_with_parent, function).result()
 
 
 def shares(workers: int) -> list[dict[str, str]]:
     """What each worker's environment says of the accelerators it may use; nothing where there are none."""
+    variable, found = _accelerators()
+    if not found:
+        return [{} for _ in range(workers)]
+    if len(found) < workers:
+        raise InputError(
+            f"--at-once is {workers}, but there are {len(found)} accelerators; give at most that"
+        )
+    each = len(found) // workers
+    whose = [found[place * each : (place + 1) * each] for place in range(workers)]
+    return [{variable: ",".join(mine)} | _bounds(variable, each, workers) for mine in whose]
+
+
+def _accelerators() -> tuple[str, list[str]]:
+    """The variable that says which accelerators a process may see, and those that this one may.
+
+    By their device files, as asking JAX would have this process take them.
+    """
     used = {} if os.environ.get("JAX_PLATFORMS") == "cpu" else ACCELERATORS
     for pattern, variable in used.items():
         if find_spec(SOFTWARE[variable]) is None:
             continue
         named = os.environ.get(variable, ",".join(map(str, range(len(glob.glob(pattern))))))
-        found = named.split(",") if named else []
-        if found:
-            if len(found) < workers:
-                raise InputError(
-                    f"--at-once is {workers}, but there are {len(found)} accelerators; give at most that"
-                )
-            each = len(found) // workers
-            whose = [found[place * each : (place + 1) * each] for place in range(workers)]
-            return [{variable: ",".join(mine)} | _bounds(variable, each) for mine in whose]
-    return [{} for _ in range(workers)]
+        if named:
+            return variable, named.split(",")
+    return "", []
 
 
 def core_shares(workers: int) -> list[list[int]]:
@@ -103,8 +117,8 @@ def on_cores(cores: list[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _bounds(variable: str, chips: int) -> dict[str, str]:
-    if variable != "TPU_VISIBLE_CHIPS":
+def _bounds(variable: str, chips: int, workers: int) -> dict[str, str]:
+    if variable != "TPU_VISIBLE_CHIPS" or (workers == 1 and chips not in TPU_BOUNDS):  # all of a larger host
         return {}
     if chips not in TPU_BOUNDS:
         raise InputError(f"--at-once leaves {chips} TPU chips for each worker; it must be 1, 2 or 4")
@@ -126,9 +140,9 @@ def in_environment(changes: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _with_parent(function: Callable[[], None]) -> None:
+def _with_parent(function: Callable[[], Result]) -> Result:
     threading.Thread(target=end_with_parent, daemon=True).start()
-    function()
+    return function()
 
 
 def end_with_parent() -> None:

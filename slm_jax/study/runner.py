@@ -45,8 +45,9 @@ def run_study(config, study_dir: str | os.PathLike, *, at_once: int | None = Non
     if "tables" in config:
         return run_tables(config, study_dir)
     study = Study(parse_study(config), study_dir)
-    if at_once and at_once > 1:  # each worker is to have its accelerators to itself
-        apart(functools.partial(_prepare, study.config, study.folder.path), at_once)
+    workers = workers_for(study.config, at_once)
+    if workers > 1:  # each is to have its accelerators to itself
+        apart(functools.partial(_prepare, study.config, study.folder.path), workers)
     else:
         study.prepare()
     study.train(at_once)

@@ -1,7 +1,11 @@
 """What a study is said to cost, against what it costs."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
+import jax
 import numpy as np
 import pytest
 from tiny_study import tiny_study
@@ -39,12 +43,37 @@ SPEED = Speed(base=1e-5, per_param=1e-9, source="a stopwatch")
 def estimated(monkeypatch):
     """An estimate of the tiny study from made-up data and speed, with the changes to its config."""
 
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")  # what is made up is of this process alone
+
     def estimate(**changes):
         monkeypatch.setattr(cost, "study_data", lambda *_: made_up_data())
         monkeypatch.setattr(cost, "speed_here", lambda *_: SPEED)
         return estimate_study(tiny_study(**changes), at_once=2)
 
     return estimate
+
+
+def data_by_jax(*_) -> StudyData:
+    jax.devices()
+    return made_up_data()
+
+
+@pytest.mark.slow
+def test_accelerators_are_left_to_the_processes_whose_speed_is_measured():
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import jax, test_estimate
+from tiny_study import tiny_study
+from slm_jax.study import machine
+from slm_jax.study.estimate import cost
+machine._accelerators = lambda: ("CUDA_VISIBLE_DEVICES", ["0"])
+cost.study_data, cost.speed_here = test_estimate.data_by_jax, lambda *_: test_estimate.SPEED
+assert cost.estimate_study(tiny_study()).workers == 1
+jax.config.update("jax_num_cpu_devices", 3)  # which JAX takes before it is used alone
+assert jax.device_count() == 3
+"""
+    subprocess.run([sys.executable, "-c", program, os.path.dirname(__file__)], check=True)
 
 
 def test_compute_is_that_of_the_grid_without_what_trunks_save(estimated):

@@ -14,7 +14,7 @@ from planned import finish, jobs_of, planned
 from slm_jax.errors import InputError, WorkError
 from slm_jax.files import read_json
 from slm_jax.study import default_study, machine, parse_study
-from slm_jax.study.machine import shares, workers_for
+from slm_jax.study.machine import apart, shares, workers_for
 from slm_jax.study.stopping import stops_on_sigterm
 from slm_jax.study.workers import work_at_once
 
@@ -138,9 +138,11 @@ def test_workers_share_the_chips_of_a_tpu_host(accelerators):
     accelerators("/dev/vfio/[0-9]*", 4)
     one = {"TPU_CHIPS_PER_PROCESS_BOUNDS": "1,1,1", "TPU_PROCESS_BOUNDS": "1,1,1"}
     assert shares(4) == [{"TPU_VISIBLE_CHIPS": str(chip)} | one for chip in range(4)]
-    accelerators("/dev/accel[0-9]*", 3)
+    accelerators("/dev/accel[0-9]*", 6)
     with pytest.raises(InputError, match="leaves 3 TPU chips"):
-        shares(1)
+        shares(2)
+    accelerators("/dev/accel[0-9]*", 8)
+    assert shares(1) == [{"TPU_VISIBLE_CHIPS": "0,1,2,3,4,5,6,7"}]  # a whole host is as large as it is
 
 
 def test_without_accelerators_there_is_nothing_to_share(accelerators):
@@ -153,7 +155,16 @@ def test_a_gpu_that_jax_cannot_use_is_nothing_to_share(accelerators):
     assert shares(4) == [{}] * 4
 
 
-def test_a_machine_takes_a_worker_a_core_at_most_four(monkeypatch):
+def test_with_accelerators_work_is_done_apart_and_its_result_comes_back(accelerators):
+    accelerators("/dev/none", 1)
+    assert apart(os.getpid, 1) == os.getpid()
+    accelerators("/dev/nvidia[0-9]*", 4)
+    assert apart(functools.partial(os.getenv, "CUDA_VISIBLE_DEVICES"), 2) == "0,1"
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_a_machine_takes_a_worker_a_core_at_most_four(accelerators, monkeypatch):
+    accelerators("/dev/none", 1)
     config = default_study()
     config.corpora.stories = {"kind": "grammar"}
     config.tokens.letters = {"kind": "text"}
@@ -164,5 +175,8 @@ def test_a_machine_takes_a_worker_a_core_at_most_four(monkeypatch):
     assert workers_for(parse_study(config), 7) == 7
     with pytest.raises(InputError, match="--at-once is 0"):
         workers_for(parse_study(config), 0)
+    accelerators("/dev/nvidia[0-9]*", 8)
+    assert workers_for(parse_study(config), None) == 1
+    accelerators("/dev/none", 1)
     config.mesh.data = 2  # a model over all devices
     assert workers_for(parse_study(config), None) == 1

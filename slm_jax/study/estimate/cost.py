@@ -1,6 +1,7 @@
 """The runs of a study, and what they cost in compute, time and disk."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from slm_jax.study.estimate.data import StudyData, study_data
 from slm_jax.study.estimate.speed import Speed, speed_here, speed_of_runs
 from slm_jax.study.folder import StudyFolder
 from slm_jax.study.grid import PlannedRun, plan_grid
-from slm_jax.study.machine import workers_for
+from slm_jax.study.machine import apart, workers_for
 from slm_jax.study.ownership import check_owner
 
 # Measured on the runs of small studies.
@@ -71,7 +72,7 @@ def estimate_study(
     folder = None if study_dir is None else StudyFolder(study_dir)
     if folder:
         check_owner(folder, config)
-    data = study_data(config, folder)
+    data = apart(functools.partial(study_data, config, folder), workers)
     runs = plan_grid(config, data.arms)
     speed = None if folder is None else speed_of_runs(folder, runs)
     speed = speed or speed_here(config, runs, data, workers)
