@@ -181,8 +181,11 @@ def test_sigterm_saves_and_the_rest_is_for_workers(study, folder, tmp_path):
     workers = [start("train", "--workdir", directory) for _ in range(2)]
     assert [worker.communicate(timeout=900) and worker.returncode for worker in workers] == [0, 0]
     run("report", "--workdir", directory)
-    one_worker = {row["model"]: row["minimal_pairs"] for row in rows(directory)}
-    assert one_worker.keys() == {row["model"] for row in rows(study[0])}
+    # Their numbers of devices were others, which changes last digits, and so one answer at most.
+    for found, expected in zip(rows(directory), rows(study[0]), strict=True):
+        assert found["model"] == expected["model"]
+        assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-5)
+        assert float(found["minimal_pairs"]) == pytest.approx(float(expected["minimal_pairs"]), abs=1 / 16)
 
 
 def test_a_budget_and_a_task_are_added_without_training_anything_again(study, folder, copy):
