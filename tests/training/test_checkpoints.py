@@ -1,6 +1,8 @@
 """Checkpoints that storage has damaged, the best one, and those of older versions."""
 
+import errno
 import json
+import os
 import pathlib
 import shutil
 
@@ -13,6 +15,7 @@ from small_run import run_config
 from slm_jax.errors import InputError
 from slm_jax.model import make_mesh
 from slm_jax.training import load_model, loop, parse_config, read_metrics, read_run_config, train
+from slm_jax.training.checkpointing import seals
 from slm_jax.training.checkpointing.restore import restore_newest
 from slm_jax.training.step import program
 
@@ -111,6 +114,30 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
     assert restored.step == restored.position.step == 30
     assert "checkpoints/40: the checkpoint cannot be read" in capfd.readouterr().err
     assert (unfinished / "damaged_checkpoints" / "40").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("_CHECKPOINT_METADATA", errno.ESTALE), ("files.json", errno.EACCES), ("an array", errno.EIO)],
+)
+def test_a_checkpoint_that_the_system_cannot_read_is_left_for_the_one_before_it(
+    name, number, unfinished, program_of_runs, monkeypatch, capfd
+):
+    path = unfinished / "checkpoints" / "40" / name
+    bad = path if path.exists() else largest_file(path.parent / "params")
+
+    def failing(read):
+        def checked(path, **options):
+            if path == bad:
+                raise OSError(number, os.strerror(number), path)
+            return read(path, **options)
+
+        return checked
+
+    monkeypatch.setattr(pathlib.Path, "read_text", failing(pathlib.Path.read_text))
+    monkeypatch.setattr(seals, "sha256", failing(seals.sha256))
+    assert restore_newest(unfinished, program_of_runs).step == 30
+    assert f"{bad.name} cannot be read: {os.strerror(number)}" in capfd.readouterr().err
 
 
 def test_all_processes_take_the_checkpoint_that_the_first_sees(unfinished, program_of_runs, monkeypatch):

@@ -48,6 +48,8 @@ def _find_damage_of_own_part(folder: pathlib.Path, items: tuple[str, ...] | None
             if name == SEAL:
                 return None
             return f"{name} is missing"
+        except OSError as error:
+            return f"{name} cannot be read: {error.strerror}"
         except ValueError:
             return f"{name} is not JSON"
     paths = [path for path in sorted(content) if items is None or path.split("/")[0] in items]
@@ -57,4 +59,6 @@ def _find_damage_of_own_part(folder: pathlib.Path, items: tuple[str, ...] | None
                 return f"{path} has other bytes than were written"
         except FileNotFoundError:
             return f"{path} is missing"
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
     return None
