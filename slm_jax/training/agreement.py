@@ -1,25 +1,34 @@
 """What several processes have to find alike, because all of them must then do the same.
 
-A file system that they share over a network may show a folder to some of them later than to others, and a
+A file system that they share over a network may show a file to some of them later than to others, and a
 read may fail in one alone.
 """
+
+import json
+from collections.abc import Callable
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-
-def first_finds(found: bool) -> bool:
-    """What the first process has found."""
-    return bool(multihost_utils.broadcast_one_to_all(np.bool_(found)))
+from slm_jax.errors import InputError
 
 
-def as_the_first_sees(steps: list[int]) -> list[int]:
-    """The steps that the first process has found."""
-    count = int(multihost_utils.broadcast_one_to_all(np.int32(len(steps))))
-    if not count:
-        return []
-    return multihost_utils.broadcast_one_to_all(np.resize(np.array(steps, np.int32), count)).tolist()
+def as_the_first_sees(look: Callable[[], object]) -> object:
+    """What `look` returns in the first process, the only one that calls it, by way of JSON.
+
+    Raises in all processes the InputError that it raises there.
+    """
+    answer = {}
+    if jax.process_index() == 0:
+        try:
+            answer["seen"] = look()
+        except InputError as error:
+            answer["refused"] = str(error)
+    answer = json.loads(_of_the_first(json.dumps(answer).encode()))
+    if "refused" in answer:
+        raise InputError(answer["refused"])
+    return answer["seen"]
 
 
 def failure_of_any(reason: str | None) -> str | None:
@@ -30,3 +39,9 @@ def failure_of_any(reason: str | None) -> str | None:
     if reason is None and failed_P.any():
         return f"process {int(failed_P.argmax())} could not"
     return reason
+
+
+def _of_the_first(content: bytes) -> bytes:
+    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(content))))
+    bytes_N = np.resize(np.frombuffer(content, np.uint8), size)  # all have to give as many
+    return multihost_utils.broadcast_one_to_all(bytes_N).tobytes()

@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from slm_jax.data import TrainingRows, UnitDataset
 from slm_jax.errors import Preempted
 from slm_jax.files import read_json, write_json
 from slm_jax.model import TransformerConfig, make_mesh
-from slm_jax.training.agreement import first_finds
+from slm_jax.training.agreement import as_the_first_sees
 from slm_jax.training.batch import check_batch
 from slm_jax.training.branch import branch_off, branch_steps, check_trunk, shared_steps
 from slm_jax.training.checkpointing.checkpoints import Checkpoints
@@ -64,8 +63,10 @@ def train(config: TrainConfig, run_dir: str | os.PathLike, profile: tuple[int, i
     asked it to stop and the state is saved.
     """
     run = _open(config, pathlib.Path(run_dir))
-    if first_finds((run.dir / SUMMARY).exists()):
-        return read_json(run.dir / SUMMARY)
+    path = run.dir / SUMMARY
+    done = as_the_first_sees(lambda: read_json(path) if path.exists() else None)
+    if done is not None:
+        return done
     _warn_of_data(run)
     with Preemption() as preemption:
         compiled = program(
@@ -82,10 +83,7 @@ def train(config: TrainConfig, run_dir: str | os.PathLike, profile: tuple[int, i
         heldout = preemption.unless_asked(run.validation.final, run.dir, model)
         if heldout is None:
             raise Preempted(f"{run.dir}: stopped after the last update, before its validation")
-    if jax.process_index() == 0:
-        _write_summary(run, heldout)
-    multihost_utils.sync_global_devices("summary written")
-    return read_json(run.dir / SUMMARY)
+    return as_the_first_sees(lambda: _write_summary(run, heldout))
 
 
 def _open(config: TrainConfig, run_dir: pathlib.Path) -> Run:
@@ -189,7 +187,7 @@ def _position(run: Run, step: int, meter: Meter | None = None, missed: bool = Fa
     )
 
 
-def _write_summary(run: Run, heldout: dict) -> None:
+def _write_summary(run: Run, heldout: dict) -> dict:
     config = run.config
     summary = summarize(config, run.model, run.rows, read_metrics(run.dir)) | heldout
     losses = validation_losses(run.dir)
@@ -199,6 +197,7 @@ def _write_summary(run: Run, heldout: dict) -> None:
         summary |= {"trunk": config.trunk, "shared_steps": shared_steps(config)}
     summary |= {"restarts": count_restarts(run.dir), "data": identity(run.datasets), "versions": versions()}
     write_json(run.dir / SUMMARY, summary)
+    return summary
 
 
 def _warn_of_data(run: Run) -> None:

@@ -8,7 +8,7 @@ from jax.sharding import Mesh
 
 from slm_jax.data import UnitDataset
 from slm_jax.errors import Preempted
-from slm_jax.training.agreement import first_finds
+from slm_jax.training.agreement import as_the_first_sees
 from slm_jax.training.checkpointing.checkpoints import add_validation_loss
 from slm_jax.training.checkpointing.restore import saved_steps, validation_losses
 from slm_jax.training.config import TrainConfig
@@ -46,10 +46,9 @@ class Validation:
         """Of the last state, measured already or now; None where the dataset has no such split."""
         if not self.is_possible:
             return {"validation_loss": None, "validation_tokens": 0}
-        loss = validation_losses(run_dir).get(self._config.steps)
-        is_measured = first_finds(loss is not None)
+        loss = as_the_first_sees(lambda: validation_losses(run_dir).get(self._config.steps))
         lengths = self._dataset.lengths(self._split)
         return {
-            "validation_loss": loss if is_measured else self.loss(model),
+            "validation_loss": self.loss(model) if loss is None else loss,
             "validation_tokens": int(np.sum(lengths + 1, dtype=np.int64)),
         }

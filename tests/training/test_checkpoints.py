@@ -141,7 +141,8 @@ def test_a_checkpoint_that_the_system_cannot_read_is_left_for_the_one_before_it(
 
 
 def test_all_processes_take_the_checkpoint_that_the_first_sees(unfinished, program_of_runs, monkeypatch):
-    answers = iter([1, np.array([30])])  # how many it sees, and which
+    answer = np.frombuffer(b'{"seen": [30]}', np.uint8)
+    answers = iter([answer.size, answer])
     monkeypatch.setattr(multihost_utils, "broadcast_one_to_all", lambda _: next(answers))
     assert restore_newest(unfinished, program_of_runs).step == 30
     assert (unfinished / "checkpoints" / "40").is_dir()

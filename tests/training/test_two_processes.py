@@ -105,6 +105,25 @@ def test_a_read_that_fails_in_one_process_makes_both_fall_back(units, tmp_path):
     np.testing.assert_allclose(losses(tmp_path / "run"), expected, atol=1e-5)
 
 
+CANNOT_READ_THE_SUMMARY = """
+if process == "1":
+    from slm_jax.training import loop
+    def fail(path):
+        raise OSError(f"{path}: not seen yet")
+    loop.read_json = fail
+"""
+
+
+@pytest.mark.slow
+def test_the_summary_is_what_the_first_process_has_written(units, tmp_path):
+    config = run_config(units, tokens=8 * 8 * 32, mesh={"data": 2})
+    for _ in ("trained", "found finished"):
+        pair = start(config, tmp_path / "run", processes=2, prepare=CANNOT_READ_THE_SUMMARY)
+        one, other = finish(pair)
+        assert one == other
+    assert len((tmp_path / "run" / "starts.jsonl").read_text().splitlines()) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_when_one_of_two_is_killed_the_other_ends_and_the_run_can_go_on(units, tmp_path, victim):

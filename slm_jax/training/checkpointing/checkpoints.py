@@ -13,7 +13,7 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, C
 
 from slm_jax.errors import InputError
 from slm_jax.files import write_json
-from slm_jax.training.agreement import first_finds
+from slm_jax.training.agreement import as_the_first_sees
 from slm_jax.training.checkpointing.position import Position
 from slm_jax.training.checkpointing.seals import UNFINISHED, seal, seal_also
 from slm_jax.training.step import TrainState
@@ -56,7 +56,7 @@ class Checkpoints:
     ) -> None:
         """Begins to write a state; waits for the one before it to be on disk."""
         needed, free = _bytes(state), shutil.disk_usage(self._manager.directory).free
-        if first_finds(free < needed):  # better said before than by every writing thread
+        if as_the_first_sees(lambda: free < needed):  # better said before than by every writing thread
             raise self._unwritten(
                 f"the disk has {free / 1e6:.1f} MB left of the {needed / 1e6:.1f} MB needed"
             )

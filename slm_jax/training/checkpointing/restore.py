@@ -40,7 +40,7 @@ def restore_newest(run_dir: pathlib.Path, program: Program) -> Restored | None:
     Those after it are damaged: they are moved to the run's folder `damaged_checkpoints` with a warning, and
     so are older ones that would not let a run go on. When all are, nothing is moved, and InputError raised.
     """
-    steps = as_the_first_sees(saved_steps(run_dir))
+    steps = as_the_first_sees(lambda: saved_steps(run_dir))
     found = _newest_whole(run_dir, steps, lambda folder: restore_state(folder, program))
     if found is None:
         return None
@@ -83,7 +83,7 @@ def load_model(
     def read(folder: pathlib.Path) -> dict:
         return _read(folder, {"params": ocp.args.StandardRestore(target)})["params"]
 
-    steps = as_the_first_sees(_candidates(run_dir, which))
+    steps = as_the_first_sees(lambda: _candidates(run_dir, which))
     step, params = _newest_whole(run_dir, steps, read, items=("params",))
     return assemble(graph, shapes, params), step
 
