@@ -139,7 +139,7 @@ def _update_to_the_end(
                 meter.sent(step, metrics)
             trace.stop(step, metrics.loss)
 
-            stopping, last = preemption.reached(step), step == config.steps
+            stopping, last = preemption.reached(), step == config.steps
             validating = validates and _due(step, config.validate_every, last)
             writing = validating or _due(step, config.log_every, last)
             saving = (

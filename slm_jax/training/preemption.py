@@ -1,11 +1,16 @@
 """Being asked to stop: SIGTERM, as machines send it that are about to be taken away, and Ctrl-C once."""
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable
 
 import jax
 from jax.experimental import multihost_utils
+
+# Of the updates of all runs of a process, as a study's worker has: JAX agrees on a number to stop after, so
+# they must never go back.
+_NUMBERS = itertools.count(1)
 
 
 class Preemption:
@@ -20,10 +25,10 @@ class Preemption:
         self._several = jax.process_count() > 1
         self._handlers = {}
 
-    def reached(self, step: int) -> bool:
-        """Whether to stop after update `step`; every process calls it after every update."""
+    def reached(self) -> bool:
+        """Whether to stop after this update; every process calls it after every update of every run."""
         if self._several:
-            return multihost_utils.reached_preemption_sync_point(step)
+            return multihost_utils.reached_preemption_sync_point(next(_NUMBERS))
         return self._noted
 
     def unless_asked(self, work: Callable, *arguments):

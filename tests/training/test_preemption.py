@@ -5,6 +5,7 @@ import time
 
 import jax
 import pytest
+from jax.experimental import multihost_utils
 from processes import finish, rows_so_far, start
 from small_run import run_config
 
@@ -13,6 +14,7 @@ from slm_jax.training import parse_config, read_metrics, train, validation
 from slm_jax.training.checkpointing.checkpoints import Checkpoints
 from slm_jax.training.checkpointing.restore import validation_losses
 from slm_jax.training.checkpointing.seals import find_damage
+from slm_jax.training.preemption import Preemption
 from slm_jax.training.reporting.meter import Meter
 
 
@@ -155,6 +157,18 @@ def test_a_checkpoint_with_a_validation_made_up_for_is_whole_and_can_be_the_best
     assert find_damage(folder) is None
     (folder / "metrics" / "metrics").write_text("{}")
     assert "metrics/metrics has other bytes" in find_damage(folder)
+
+
+def test_of_several_processes_a_later_run_goes_on_counting(monkeypatch):
+    """JAX's service stops after one more than the largest number that any process has given."""
+    given = []
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(multihost_utils, "reached_preemption_sync_point", given.append)
+    for _ in ("a run", "another"):
+        with Preemption() as preemption:
+            for _ in range(3):
+                preemption.reached()
+    assert given == list(range(given[0], given[0] + 6))
 
 
 @pytest.mark.slow
