@@ -31,6 +31,11 @@ def as_the_first_sees(look: Callable[[], object]) -> object:
     return answer["seen"]
 
 
+def largest(value: float) -> float:
+    """The largest of all processes' values, as a float32 holds it."""
+    return float(np.max(multihost_utils.process_allgather(np.float32(value))))
+
+
 def failure_of_any(reason: str | None) -> str | None:
     """Why something failed here, or that it did elsewhere; None where it failed in no process."""
     if jax.process_count() == 1:

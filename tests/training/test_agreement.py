@@ -8,7 +8,7 @@ import pytest
 from jax.experimental import multihost_utils
 
 from slm_jax.errors import InputError
-from slm_jax.training.agreement import as_the_first_sees
+from slm_jax.training.agreement import as_the_first_sees, largest
 
 
 @pytest.fixture
@@ -35,6 +35,12 @@ def test_the_first_process_alone_looks(second_of_two, seen):
     assert as_the_first_sees(lambda: seen) == seen
     second_of_two({"seen": seen})
     assert as_the_first_sees(lambda: pytest.fail("looks")) == seen
+
+
+def test_the_largest_is_over_all_processes(monkeypatch):
+    assert largest(-3.5) == -3.5
+    monkeypatch.setattr(multihost_utils, "process_allgather", lambda own: np.array([own, np.float32(7.0)]))
+    assert (largest(2.0), largest(np.inf)) == (7.0, np.inf)
 
 
 def test_what_the_first_refuses_all_refuse(second_of_two):

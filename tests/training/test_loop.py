@@ -16,19 +16,19 @@ import numpy as np
 import pytest
 from small_run import K, run_config
 
-from slm_jax.errors import InputError
+from slm_jax.errors import DiskFullError, InputError, WorkError
 from slm_jax.model import TransformerConfig, count_parameters, make_mesh
 from slm_jax.training import (
     TrainingDiverged,
     check_batch,
     load_model,
-    loop,
     parse_config,
     read_metrics,
     read_run_config,
     train,
     validation,
 )
+from slm_jax.training.checkpointing import checkpoints
 from slm_jax.training.run_folder import claim
 
 
@@ -54,28 +54,46 @@ def test_the_validation_loss_is_of_the_validation_split(finished, units):
     assert summary["validation_loss"] > np.log(2) * 0.8  # the noise of the walks cannot be predicted
 
 
+BROKEN = OSError(errno.EIO, "Input/output error")
+TOO_LITTLE_WRITTEN = ValueError("OUT_OF_RANGE: Failed to write")  # Tensorstore's, of a full disk too
+
+
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "free", "raised", "said"),
     [
-        (ValueError("OUT_OF_RANGE: Failed to write"), "OUT_OF_RANGE"),  # Tensorstore's, of a full disk
-        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (BROKEN, [10**9] * 2, WorkError, r".*Input/output error\); run the same command again"),
+        (TOO_LITTLE_WRITTEN, [10**9] * 2, WorkError, r"OUT_OF_RANGE: .*\); run the same command again"),
+        (TOO_LITTLE_WRITTEN, [10**9, 1000], DiskFullError, r"the disk is full\); make room"),
+        (ValueError("[No space left on device]"), [10**9], DiskFullError, r"the disk is full\); make room"),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), [10**9], DiskFullError, "the disk is full"),
+        (OSError(errno.ENOSPC, "No space left on device"), [10**9], DiskFullError, "the disk is full"),
     ],
 )
-def test_a_checkpoint_that_cannot_be_written_is_said(error, said, units, tmp_path, monkeypatch):
+def test_a_checkpoint_that_cannot_be_written_is_said(error, free, raised, said, units, tmp_path, monkeypatch):
+    """`free` is the room before it is begun, and after it failed."""
     import orbax.checkpoint as ocp
 
     def fail(*_, **__):
         raise error
 
+    usage, free = shutil.disk_usage(tmp_path), iter(free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=next(free)))
     monkeypatch.setattr(ocp.CheckpointManager, "save", fail)
-    with pytest.raises(InputError, match=rf"checkpoint could not be written \({said}.* make room"):
-        train(parse_config(run_config(units)), tmp_path / "run")
+    with pytest.raises(raised, match=rf"checkpoint could not be written \({said}") as caught:
+        train(parse_config(run_config(units, tokens=2 * 8 * 32)), tmp_path / "run")
+    assert caught.type is raised  # launchers do not start a full disk again
 
 
-def test_a_checkpoint_the_disk_has_no_room_for_is_said_before_it_is_begun(units, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("of", "left"), [("this process", r"0\.0"), ("another", r"0\.1")])
+def test_a_checkpoint_a_disk_has_no_room_for_is_said_before_it_is_begun(
+    of, left, units, tmp_path, monkeypatch
+):
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(InputError, match=r"the disk has 0\.0 MB left of the 0\.1 MB needed"):
+    if of == "this process":
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    else:
+        monkeypatch.setattr(checkpoints, "largest", lambda missing: max(missing, 10.0))
+    with pytest.raises(DiskFullError, match=rf"the disk has {left} MB left of the 0\.1 MB needed"):
         train(parse_config(run_config(units)), tmp_path / "run")
     assert not [path for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()]
 

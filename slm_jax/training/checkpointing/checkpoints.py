@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import os
 import pathlib
 import shutil
@@ -11,9 +12,9 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, CustomSteps, LatestN
 
-from slm_jax.errors import InputError
+from slm_jax.errors import DiskFullError, WorkError
 from slm_jax.files import write_json
-from slm_jax.training.agreement import as_the_first_sees
+from slm_jax.training.agreement import largest
 from slm_jax.training.checkpointing.position import Position
 from slm_jax.training.checkpointing.seals import UNFINISHED, seal, seal_also
 from slm_jax.training.step import TrainState
@@ -46,6 +47,7 @@ class Checkpoints:
         )
         self._manager = ocp.CheckpointManager(folder, options=options)
         self._writing: int | None = None
+        self._needed = 0
 
     def save(
         self,
@@ -54,11 +56,17 @@ class Checkpoints:
         position: Position | None = None,
         validation_loss: float | None = None,
     ) -> None:
-        """Begins to write a state; waits for the one before it to be on disk."""
-        needed, free = _bytes(state), shutil.disk_usage(self._manager.directory).free
-        if as_the_first_sees(lambda: free < needed):  # better said before than by every writing thread
-            raise self._unwritten(
-                f"the disk has {free / 1e6:.1f} MB left of the {needed / 1e6:.1f} MB needed"
+        """Begins to write a state; waits for the one before it to be on disk.
+
+        Here and in `wait` raises DiskFullError where a disk has too little room, and WorkError where a state
+        cannot be written for another reason, which may pass.
+        """
+        self._needed = needed = _bytes(state)
+        with self._explained():
+            missing = largest(needed - self._free())
+        if missing > 0:  # better said before than by every writing thread
+            raise self._full(
+                f"the disk has {(needed - missing) / 1e6:.1f} MB left of the {needed / 1e6:.1f} MB needed"
             )
         # Orbax saves no empty trees, as the optimizer's of a model that was not trained here.
         filled = {name: value for name, value in state._asdict().items() if jax.tree.leaves(value)}
@@ -103,14 +111,28 @@ class Checkpoints:
         try:
             yield
         except (ValueError, OSError) as error:
-            reason = "the disk is full" if "No space left" in str(error) else first_line(error)
-            raise self._unwritten(reason) from None
+            if self._means_full(error):
+                raise self._full("the disk is full") from None
+            raise WorkError(
+                f"{self._manager.directory}: the checkpoint could not be written ({first_line(error)}); run "
+                "the same command again, which goes on from the one before it"
+            ) from None
 
-    def _unwritten(self, reason: str) -> InputError:
-        return InputError(
+    def _means_full(self, error: Exception) -> bool:
+        if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
+            return True
+        with contextlib.suppress(OSError):
+            return self._free() < self._needed  # Tensorstore may say no more than that it wrote too little
+        return False
+
+    def _full(self, reason: str) -> DiskFullError:
+        return DiskFullError(
             f"{self._manager.directory}: the checkpoint could not be written ({reason}); make room and run "
             "the same command again"
         )
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._manager.directory).free
 
 
 def add_validation_loss(run_dir: str | os.PathLike, step: int, validation_loss: float) -> None:
