@@ -125,7 +125,7 @@ for ((attempt = 0; ; attempt++)); do
     wait_for_all || code=$?
     pids=''
     [ "$code" -ne 0 ] || exit 0
-    if [ "$code" -eq 2 ] || [ "$attempt" -ge "$restarts" ]; then # 2: bad input, which stays bad
+    if [ "$code" -eq 2 ] || [ "$attempt" -ge "$restarts" ]; then # 2: it would end alike
         echo "local_multiprocess.sh: a process ended with exit code $code; the others' output is in $logs" >&2
         exit "$code"
     fi

@@ -6,7 +6,7 @@ set -euo pipefail
 export SLM_JAX_PREEMPTED_EXIT=143 # as of a process that SIGTERM ended
 code=0
 "$@" || code=$?
-case $code in 0 | 2) exit "$code" ;; esac # done; bad input, which stays bad
+case $code in 0 | 2) exit "$code" ;; esac # done; what would end alike
 
 # A job of an array goes by its place there: the plain number of one of them means the whole array.
 job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}

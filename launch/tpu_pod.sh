@@ -153,7 +153,7 @@ for ((attempt = 0; ; attempt++)); do
         if prepare_hosts && host_does all start "${verb[@]}" --distributed "$@"; then outcome=going; fi
     fi
     [ "$outcome" != going ] || follow_run
-    case $outcome in 0 | 2) exit "$outcome" ;; esac # 2: bad input, which stays bad
+    case $outcome in 0 | 2) exit "$outcome" ;; esac # 2: it would end alike
     if [ "$attempt" -ge "$restarts" ]; then
         echo "tpu_pod.sh: the run ended: $outcome; no restart is left of $restarts" >&2
         exit 1

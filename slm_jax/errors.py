@@ -1,11 +1,17 @@
-"""The exceptions a user is meant to read: the command line prints their one sentence and no traceback."""
+"""The exceptions a user is meant to read: the command line prints their one sentence and no traceback.
+
+The exit code is 1 for what the same command, started again, may get over, and 2 for what would end alike:
+launchers do not start that again.
+"""
 
 
 class InputError(ValueError):
     """Bad input from outside: a file, a field or a flag.
 
-    The message names the file, the field and the fix. The exit code is 2.
+    The message names the file, the field and the fix.
     """
+
+    exit_code = 2
 
 
 class DiskFullError(InputError):
@@ -13,7 +19,9 @@ class DiskFullError(InputError):
 
 
 class WorkError(RuntimeError):
-    """Work that failed on good input, as a run that diverged. The exit code is 1."""
+    """Work that failed on good input."""
+
+    exit_code = 1
 
 
 class Preempted(Exception):

@@ -29,7 +29,7 @@ Step by step, on your own recordings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns the exit code: 0, 2 for bad input, 1 when the work itself failed.
+    """Runs one verb; returns the exit code: 0, or that of the error (`slm_jax.errors`).
 
     Work that was asked to stop, and has, is no failure: 0, or what SLM_JAX_PREEMPTED_EXIT says.
     """
@@ -48,10 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise InputError(f"slm {options.verb}: give --config=FILE; see slm {options.verb} --help")
             options.config = load_config(options.config, rest)
         options.run(options)
-    except InputError as error:
-        return _fail(2, str(error))
-    except WorkError as error:
-        return _fail(1, str(error))
+    except (InputError, WorkError) as error:
+        return _fail(error.exit_code, str(error))
     except BrokenPipeError:  # the reader of the output, as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

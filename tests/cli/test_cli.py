@@ -88,11 +88,13 @@ def test_a_broken_config_file_is_named(tmp_path, capsys, text, message, slm):
     assert message in error
 
 
-def test_a_run_that_diverges_is_one_sentence_and_exit_code_1(units, config, tmp_path, capsys, slm):
+def test_a_run_that_diverges_is_one_sentence_and_final_for_launchers(units, config, tmp_path, capsys, slm):
     base = ["train", f"--config={config}", f"--config.data.path={units}", f"--workdir={tmp_path / 'run'}"]
     hot = ["--config.optimizer.peak_rate=1e30", "--config.optimizer.clip=1e30"]
-    assert slm(*base, *hot) == 1
+    assert slm(*base, *hot) == 2
     assert "last good checkpoint" in capsys.readouterr().err
+    assert slm(*base, "--config.optimizer.peak_rate=1e-3") == 2  # as the sentence says: in another --workdir
+    assert "give another --workdir" in capsys.readouterr().err
 
 
 def test_speaking_a_text_and_tokenizing_it_as_pairs(units, tmp_path, capsys, slm):

@@ -76,6 +76,21 @@ def test_one_more_than_allowed_stops_the_run_and_names_it():
         meter.read(3)
 
 
+def test_a_run_that_diverged_goes_on_where_it_is_with_updates_left_out(units, tmp_path, monkeypatch):
+    original = Meter.sent
+
+    def sent(meter, step, metrics):
+        bad = metrics._replace(loss=jax.numpy.float32(np.nan))
+        original(meter, step, bad if step == 8 else metrics)
+
+    monkeypatch.setattr(Meter, "sent", sent)
+    config = run_config(units, tokens=12 * 8 * 32, checkpoint_every=6)
+    with pytest.raises(TrainingDiverged, match=r"of step 6; .*config\.skip_updates, or .* another --workdir"):
+        train(parse_config(config), tmp_path / "run")
+    summary = train(parse_config(config | {"skip_updates": 1}), tmp_path / "run")
+    assert (summary["skipped_updates"], summary["restarts"]) == (1, 1)
+
+
 def test_updates_left_out_are_counted_over_restarts(units, tmp_path, monkeypatch):
     config = parse_config(run_config(units, skip_updates=3, tokens=12 * 8 * 32, checkpoint_every=6))
     original = Meter.sent

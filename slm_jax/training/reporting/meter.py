@@ -20,7 +20,12 @@ PARTS = ("data", "compute", "compile", "checkpoint", "validation")
 
 
 class TrainingDiverged(WorkError):
-    """The loss or the gradient is not a finite number; the last checkpoint is from before it."""
+    """The loss or the gradient is not a finite number; the last checkpoint is from before it.
+
+    From there the same updates would lead to the same number again.
+    """
+
+    exit_code = 2
 
 
 class Meter:
@@ -86,6 +91,6 @@ class Meter:
         last = "none yet" if last_checkpoint is None else f"of step {last_checkpoint}"
         return (
             f"{skipped}the loss is {values['loss']} and the gradient's norm {values['grad_norm']} at step "
-            f"{step}; the last good checkpoint is {last}; lower optimizer.peak_rate or .clip, or let some "
-            "updates be left out with config.skip_updates"
+            f"{step}; the last good checkpoint is {last}; let some updates be left out with "
+            "config.skip_updates, or lower optimizer.peak_rate or .clip in another --workdir"
         )
