@@ -10,6 +10,7 @@ from jax.experimental import multihost_utils
 from jax.stages import Compiled
 
 from slm_jax.errors import InputError
+from slm_jax.training.agreement import largest
 
 ACCELERATOR_SHARE = 0.9  # of what the device gives: memory comes apart into pieces
 HOST_SHARE = 0.5  # the system and the data need the rest
@@ -19,8 +20,9 @@ def largest_that_fits(batch: int, multiple: int, compiled: Callable[[int], Compi
     """The largest divisor of `batch`, itself a multiple of `multiple`, whose update fits into memory.
 
     `compiled(size)` is the update with micro-batches of that size; what it needs on a device is in its
-    memory analysis. Every process takes the first one's limit and so the same decision. Where no limit is
-    known, the whole batch. Raises InputError if nothing fits.
+    memory analysis. Every process takes the first one's limit and the most that any of them needs, and so
+    compiles the same sizes in the same order. Where no limit is known, the whole batch. Raises InputError if
+    nothing fits.
     """
     limit = memory_limit()
     megabytes = -1 if limit is None else int(limit / 1e6)
@@ -28,7 +30,7 @@ def largest_that_fits(batch: int, multiple: int, compiled: Callable[[int], Compi
     if megabytes < 0:
         return batch
     sizes = [size for size in range(multiple, batch + 1, multiple) if batch % size == 0]
-    fitting = bisect.bisect_right(sizes, megabytes, key=lambda size: _megabytes(compiled, size))
+    fitting = bisect.bisect_right(sizes, megabytes, key=lambda size: largest(_megabytes(compiled, size)))
     if not fitting:
         raise InputError(
             f"config.micro_batch is -1, but even {sizes[0]} window(s) a pass do not fit into a device's "

@@ -6,6 +6,7 @@ import types
 import jax
 import numpy as np
 import pytest
+from jax.experimental import multihost_utils
 
 from slm_jax.errors import InputError
 from slm_jax.model import TransformerConfig, make_mesh
@@ -49,6 +50,17 @@ def test_the_largest_divisor_that_fits_is_taken(limit, memory, multiple, expecte
     compiled = Compilations()
     assert micro_batch.largest_that_fits(48, multiple, compiled) == expected
     assert len(compiled.sizes) <= 4  # of ten divisors: every one is a compilation
+
+
+def test_processes_go_by_the_one_that_needs_most(limit, monkeypatch):
+    limit(400e6)
+    other = {"more": np.float32(100)}  # MB
+    monkeypatch.setattr(
+        multihost_utils, "process_allgather", lambda own: np.array([own, own + other["more"]])
+    )
+    assert micro_batch.largest_that_fits(48, 1, Compilations()) == 16
+    other["more"] = np.float32(-100)
+    assert micro_batch.largest_that_fits(48, 1, Compilations()) == 24
 
 
 def test_what_never_fits_is_an_error_that_says_what_to_do(limit):

@@ -124,6 +124,22 @@ def test_the_summary_is_what_the_first_process_has_written(units, tmp_path):
     assert len((tmp_path / "run" / "starts.jsonl").read_text().splitlines()) == 1
 
 
+EIGHT_WINDOWS_FIT_ONE_OF_TWO = """
+from slm_jax.training import micro_batch
+micro_batch.memory_limit = lambda: 450e6
+micro_batch._megabytes = lambda compiled, size: compiled(size) and size * {"0": 50, "1": 100}[process]
+"""
+
+
+@pytest.mark.slow
+def test_processes_of_which_one_needs_more_memory_take_the_same_passes(units, tmp_path):
+    """Else each would wait for the other in another place of its program."""
+    config = run_config(units, tokens=8 * 8 * 32, mesh={"data": 2}, micro_batch=-1)
+    pair = start(config, tmp_path / "run", processes=2, prepare=EIGHT_WINDOWS_FIT_ONE_OF_TWO)
+    one, other = finish(pair)
+    assert one == other
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_when_one_of_two_is_killed_the_other_ends_and_the_run_can_go_on(units, tmp_path, victim):
