@@ -1,6 +1,8 @@
 """What a run writes down of itself: rows of metrics, updates left out, a profile, Weights & Biases."""
 
+import itertools
 import shutil
+import struct
 import sys
 import types
 
@@ -8,6 +10,8 @@ import jax
 import numpy as np
 import pytest
 from small_run import run_config
+from tensorboardX import event_file_writer
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from slm_jax.errors import InputError
 from slm_jax.files import read_json
@@ -16,6 +20,7 @@ from slm_jax.training import TrainingDiverged, parse_config, read_metrics, train
 from slm_jax.training.checkpointing.position import Position
 from slm_jax.training.reporting import flops
 from slm_jax.training.reporting.meter import Meter
+from slm_jax.training.reporting.metrics import MetricsLog
 from slm_jax.training.step import Metrics
 
 
@@ -126,6 +131,39 @@ def test_a_row_of_skipped_updates_alone_has_their_count_and_the_validation(units
     assert "loss" not in last
     assert (last["skipped_updates"], last["validation_loss"]) == (1, summary["validation_loss"])
     assert (summary["skipped_updates"], summary["train_loss"]) == (1, before["loss"])
+
+
+def losses_shown(folder):
+    """(step, loss) as TensorBoard shows them: it reads files in the order of their names, and at the start of
+    a session drops what it has from the session's step on.
+    """
+    shown = []
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        while content:  # TFRecord: length, its checksum, the event, its checksum
+            (length,) = struct.unpack("<Q", content[:8])
+            event = Event.FromString(content[12 : 12 + length])
+            content = content[16 + length :]
+            if event.session_log.status == SessionLog.START:
+                shown = [(step, loss) for step, loss in shown if step < event.step]
+            shown += [(event.step, v.simple_value) for v in event.summary.value if v.tag == "loss"]
+    return shown
+
+
+def test_rows_that_were_dropped_are_not_in_tensorboard_either(tmp_path, monkeypatch):
+    clock = types.SimpleNamespace(time=itertools.count(10**9).__next__)  # a file is named by its second
+    monkeypatch.setattr(event_file_writer, "time", clock)
+    rows = [{"step": step, "loss": float(step)} for step in (4, 8, 12, 16)]
+    with MetricsLog(tmp_path, []) as log:
+        for row in rows[:3]:
+            log.write(row)
+    assert losses_shown(tmp_path / "tensorboard") == [(4, 4.0), (8, 8.0), (12, 12.0)]
+    with MetricsLog(tmp_path, rows[:1]) as log:  # killed after step 12, and goes on from 6
+        log.write({"step": 8, "loss": 8.5})
+    assert losses_shown(tmp_path / "tensorboard") == [(4, 4.0), (8, 8.5)]
+    with MetricsLog(tmp_path, []) as log:
+        log.write(rows[0])
+    assert losses_shown(tmp_path / "tensorboard") == [(4, 4.0)]
 
 
 def test_some_updates_are_profiled(units, tmp_path):

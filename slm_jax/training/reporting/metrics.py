@@ -4,12 +4,12 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import jax
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
 from slm_jax.errors import InputError
@@ -29,15 +29,18 @@ class MetricsLog:
     """Writes the rows of a run's metrics to all its logs; of several processes the first alone does.
 
     Args:
-      before: rows of metrics.jsonl that still hold; those of work that is to be done again are dropped.
+      before: rows of metrics.jsonl that still hold; those of work that is to be done again are dropped, from
+        TensorBoard too.
       others: logs beside metrics.jsonl and TensorBoard's.
     """
 
-    def __init__(self, run_dir: pathlib.Path, before: Iterable[dict], others: Iterable[Log] = ()):
+    def __init__(self, run_dir: pathlib.Path, before: Sequence[dict], others: Iterable[Log] = ()):
         self._logs: list[Log] = []
         if jax.process_index() == 0:
             write_jsonl(run_dir / METRICS, before)
-            self._logs = [_Lines(run_dir / METRICS), _Events(run_dir / "tensorboard"), *others]
+            first_step = before[-1]["step"] + 1 if before else 0
+            events = _Events(run_dir / "tensorboard", first_step)
+            self._logs = [_Lines(run_dir / METRICS), events, *others]
 
     def write(self, row: dict) -> None:
         for log in self._logs:
@@ -64,10 +67,13 @@ class _Lines:
 
 
 class _Events:
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, first_step: int):
         folder.mkdir(exist_ok=True)
         # The writer under SummaryWriter, without its thread: a full disk is an error here and now.
         self._writer = EventsWriter(os.fspath(folder / "events"))
+        # At a session's start TensorBoard drops what it has read from this step on.
+        start = SessionLog(status=SessionLog.START)
+        self._writer.write_event(Event(wall_time=time.time(), step=first_step, session_log=start))
 
     def write(self, row: dict) -> None:
         for name, value in row.items():
