@@ -133,6 +133,28 @@ def test_a_row_of_skipped_updates_alone_has_their_count_and_the_validation(units
     assert (summary["skipped_updates"], summary["train_loss"]) == (1, before["loss"])
 
 
+def test_a_run_that_skipped_every_update_ends_without_a_loss(units, tmp_path, monkeypatch):
+    original = Meter.sent
+
+    def sent(meter, step, metrics):
+        original(meter, step, metrics._replace(loss=jax.numpy.float32(np.nan)))
+
+    monkeypatch.setattr(Meter, "sent", sent)
+    summary = train(parse_config(run_config(units, skip_updates=2, tokens=2 * 8 * 32)), tmp_path / "run")
+    assert (summary["train_loss"], summary["tokens_per_second"], summary["mfu"]) == (None, None, None)
+    assert summary["skipped_updates"] == 2
+
+
+def test_a_run_whose_rows_were_lost_ends_with_what_its_last_checkpoint_tells(finished, units, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    for name in ("summary.json", "metrics.jsonl"):
+        (tmp_path / "run" / name).unlink()
+    summary = train(parse_config(run_config(units)), tmp_path / "run")
+    assert summary["validation_loss"] == pytest.approx(finished[1]["validation_loss"], rel=1e-6)
+    unknown = ("train_loss", "tokens_per_second", "mfu", "goodput", "skipped_updates")
+    assert [summary[name] for name in unknown] == [None] * 5
+
+
 def losses_shown(folder):
     """(step, loss) as TensorBoard shows them: it reads files in the order of their names, and at the start of
     a session drops what it has from the session's step on.
