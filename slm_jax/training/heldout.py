@@ -44,8 +44,8 @@ def heldout_loss(
     The stream is the records in order, each followed by EOS (scored as any token), and before the first an
     EOS, as if a record had just ended. It is cut into windows of `context` tokens (`strided_windows`): with a
     stride, every token after the first window sees at least context - stride + 1 tokens. By default windows
-    do not overlap, and the loss is the training objective's: as in a training window of context + 1 tokens,
-    the first target of a window is predicted from the one token before it.
+    do not overlap and are those that training has with the packing "stream": the first target of a window of
+    context + 1 tokens is predicted from the one token before it.
 
     Raises InputError for a split without records, or a stride outside 1..context.
     """
