@@ -36,6 +36,10 @@ class StudyFolder:
     def checkpoint(self, run: str, step: int) -> pathlib.Path:
         return self.run(run) / "checkpoints" / str(step)
 
+    def speed(self, run: str) -> float | None:
+        """Tokens a second of a run that is trained; None where its metrics were lost."""
+        return read_json(self.run(run) / SUMMARY)["tokens_per_second"]
+
     def score(self, run: str, task: str) -> pathlib.Path:
         """Accuracy on a task as `slm evaluate` writes it, or the held-out loss (LOSS)."""
         return self.run(run) / f"{task}.json"

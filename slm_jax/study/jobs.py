@@ -193,7 +193,7 @@ def _is_full_disk(error: Exception) -> bool:
 def _explained_by_run(error: Exception) -> bool:
     """Whether it is a failure of this run alone: bad input, a loss that diverged, a model too large."""
     too_large = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
-    return too_large or isinstance(error, InputError | WorkError)
+    return too_large or getattr(error, "exit_code", None) == InputError.exit_code
 
 
 def _of_the_first(number: int) -> int:

@@ -36,7 +36,7 @@ def minutes_left(jobs: Jobs, statuses: list[RunStatus], between_runs: int = 0) -
     A run takes what its updates take, and for compiling and scoring as long as most did. `between_runs`
     workers have just ended one.
     """
-    done = [status.run for status in statuses if status.state == DONE]
+    done = [status.run for status in statuses if status.state == DONE and jobs.folder.speed(status.run.name)]
     if not done:
         return None
     speed = sum(_update_seconds(jobs.folder, run) for run in done) / sum(map(work_of, done))
@@ -109,8 +109,7 @@ def _share(folder: StudyFolder, run: PlannedRun) -> float:
 
 def _update_seconds(folder: StudyFolder, run: PlannedRun) -> float:
     """What the updates of a run took."""
-    speed = read_json(folder.run(run.name) / SUMMARY)["tokens_per_second"]
-    return run.tokens * (1 - run.shared_steps / run.steps) / speed
+    return run.tokens * (1 - run.shared_steps / run.steps) / folder.speed(run.name)
 
 
 def _seconds_beside(folder: StudyFolder, done: list[PlannedRun]) -> float:

@@ -16,6 +16,7 @@ from slm_jax.errors import DiskFullError, InputError, Preempted, WorkError
 from slm_jax.files import read_json
 from slm_jax.study import jobs as jobs_module
 from slm_jax.study.holding import RunLock, worker_name
+from slm_jax.training import TrainingDiverged
 
 HOLDER = """
 import sys, time, types
@@ -125,7 +126,7 @@ def test_a_worker_that_fails_run_after_run_ends_and_leaves_the_rest(tmp_path):
     jobs = jobs_of(tmp_path, [planned(name, tokens=99 - i) for i, name in enumerate("abcdefg")])
     errors = {name: RuntimeError(f"INTERNAL: illegal address {name}") for name in "acdfg"}
     errors["b"] = None
-    errors["e"] = WorkError("diverged")  # says nothing of the worker, for or against it
+    errors["e"] = TrainingDiverged("the loss is nan")  # says nothing of the worker, for or against it
 
     def make(run):
         if errors[run.name]:

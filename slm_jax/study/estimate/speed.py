@@ -19,7 +19,7 @@ from slm_jax.files import read_json
 from slm_jax.model import SIZES, TransformerConfig, make_mesh, share_cpu_among_devices
 from slm_jax.study.config import StudyConfig
 from slm_jax.study.estimate.data import StudyData, folder_bytes
-from slm_jax.study.folder import SUMMARY, StudyFolder
+from slm_jax.study.folder import StudyFolder
 from slm_jax.study.grid import PlannedRun
 from slm_jax.study.machine import core_shares, on_cores, shares
 from slm_jax.study.trunks import as_begun
@@ -66,10 +66,11 @@ class _Timed(NamedTuple):
 
 def speed_of_runs(folder: StudyFolder, runs: Sequence[PlannedRun]) -> Speed | None:
     """As the finished ones of these runs had it; None before there are any."""
-    done = [as_begun(folder, run) for run in runs if folder.times(run.name).exists()]
+    timed = [run for run in runs if folder.times(run.name).exists() and folder.speed(run.name)]
+    done = [as_begun(folder, run) for run in timed]
     if not done:
         return None
-    speed_R = np.array([read_json(folder.run(run.name) / SUMMARY)["tokens_per_second"] for run in done])
+    speed_R = np.array([folder.speed(run.name) for run in done])
     own_R = np.array([run.tokens * (1 - run.shared_steps / run.steps) for run in done])
     seconds_R = np.array([read_json(folder.times(run.name))["seconds"] for run in done])
     beside = float(np.median(np.maximum(seconds_R - own_R / speed_R, 0)))
