@@ -188,10 +188,11 @@ def test_every_mesh_attends_as_one_device(sizes, length, heads, key_heads, segme
         np.testing.assert_allclose(ours, reference, atol=1e-5, rtol=1e-5)
 
 
-def test_splash_runs_on_each_device_of_a_mesh(monkeypatch):
-    monkeypatch.setitem(BACKENDS, "splash", RUNNABLE["splash"])
-    inputs, segment = arrays(2, 64, 64, 2, 1), documents(2, 64)
-    attend = lambda q, k, v, s: causal_attention(q, k, v, "splash", s)  # noqa: E731
+@pytest.mark.parametrize(("backend", "length"), [("splash", 64), ("cudnn", 50)])
+def test_kernels_run_on_each_device_of_a_mesh(monkeypatch, backend, length):
+    monkeypatch.setitem(BACKENDS, backend, RUNNABLE[backend])
+    inputs, segment = arrays(2, length, length, 2, 1), documents(2, length)
+    attend = lambda q, k, v, s: causal_attention(q, k, v, backend, s)  # noqa: E731
     with jax.set_mesh(make_mesh({"data": 2, "tensor": 2, "context": 2})):
         found = value_and_gradients(attend, *inputs, segment)
     expected = value_and_gradients(BACKENDS["reference"], *inputs, segment)
