@@ -241,4 +241,5 @@ def sent(compiled, *operations):
 )
 def test_auto_is_what_the_machine_has(monkeypatch, platform, dtype, backend):
     monkeypatch.setattr(jax, "default_backend", lambda: platform)
-    assert default_backend(jnp.dtype(dtype)) == backend
+    assert default_backend(jnp.dtype(dtype), 64) == backend
+    assert default_backend(jnp.dtype(dtype), 12) == ("blockwise" if backend == "cudnn" else backend)

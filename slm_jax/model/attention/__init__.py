@@ -12,6 +12,7 @@ from slm_jax.model.attention.library import cudnn, reference
 from slm_jax.model.attention.over_mesh import over_mesh
 from slm_jax.model.attention.splash import splash
 
+CUDNN_HEAD_MULTIPLE = 8  # of head sizes that it takes
 BACKENDS = {"reference": reference, "blockwise": blockwise, "cudnn": cudnn, "splash": splash}
 
 
@@ -28,13 +29,13 @@ def causal_attention(
     `backend` is one of `model.config.CHOICES["attention"]`. Softmax statistics are float32 in all of them.
     Sequences, heads and positions are split over the mesh in context as `sharding.RULES` says.
     """
-    attend = BACKENDS[default_backend(q_BxLxHxK.dtype) if backend == "auto" else backend]
+    attend = BACKENDS[default_backend(q_BxLxHxK.dtype, q_BxLxHxK.shape[-1]) if backend == "auto" else backend]
     return over_mesh(attend, q_BxLxHxK, k_BxLxGxK, v_BxLxGxK, segment_BxL)
 
 
-def default_backend(dtype: jnp.dtype) -> str:
+def default_backend(dtype: jnp.dtype, head_size: int) -> str:
     """What "auto" is on this machine."""
     platform = jax.default_backend()
-    if platform == "gpu" and dtype == jnp.bfloat16:
+    if platform == "gpu" and dtype == jnp.bfloat16 and head_size % CUDNN_HEAD_MULTIPLE == 0:
         return "cudnn"
     return "splash" if platform == "tpu" else "blockwise"
