@@ -55,7 +55,8 @@ def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
 def _record_death(jobs: Jobs, pid: int, code: int, log: pathlib.Path) -> bool:
     """Whether the worker had a run, which then failed."""
     run = jobs.held_by(worker_name(pid))
-    if run is None:
+    if run is None:  # said at once, because the log is the next worker's
+        print(f"  a worker that had no run ended with {_ending(code, log)}", file=sys.stderr, flush=True)
         return False
     reason = f"its process ended with {_ending(code, log)}"
     print(f"  {run.name} failed: {reason}", file=sys.stderr, flush=True)

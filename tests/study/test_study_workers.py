@@ -75,9 +75,10 @@ def test_a_killed_worker_fails_its_run_and_another_takes_its_place(tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_that_cannot_even_start_end_the_work(tmp_path):
+def test_workers_that_cannot_even_start_end_the_work(tmp_path, capsys):
     with pytest.raises(WorkError, match=r"4 workers ended that had no run.* exit code 1; .*no such library"):
         work_at_once(jobs_of(tmp_path, RUNS), functools.partial(die, tmp_path), 1)
+    assert capsys.readouterr().err.count("a worker that had no run ended with exit code 1") == 4
 
 
 @pytest.mark.slow
