@@ -1,6 +1,6 @@
 """Training in two real processes that talk through jax.distributed on this computer.
 
-SLM_JAX_KILLS=20 kills them that often; 3 times by default.
+SLM_JAX_KILLS=20 kills them that often; twice by default.
 """
 
 import json
@@ -17,7 +17,7 @@ from small_run import run_config
 
 from slm_jax.training import load_model, parse_config, read_metrics, saved_steps, train
 
-KILLS = int(os.environ.get("SLM_JAX_KILLS", "3"))
+KILLS = int(os.environ.get("SLM_JAX_KILLS", "2"))
 STEPS_A_KILL = 16
 STEPS = STEPS_A_KILL * (KILLS + 1)
 
