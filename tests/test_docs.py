@@ -1,5 +1,6 @@
 """What the documents point to is there."""
 
+import ast
 import pathlib
 import re
 
@@ -22,3 +23,9 @@ def test_configs_and_scripts_that_are_named_exist(page):
         r"\b((?:configs|launch|benchmarks)/[\w/.-]+\.(?:py|sh))", page.read_text(encoding="utf-8")
     ):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_can_be_read(page):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+        ast.parse(block)

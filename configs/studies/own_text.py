@@ -6,7 +6,7 @@ on meaning are made: how a story ends, against how another one does.
 
 from slm_jax.study import default_study
 
-MOST_WORDS = 30_000  # of each corpus: about three hours of speech
+MOST_WORDS = 30_000  # of each corpus: two to three hours of speech
 
 
 def get_config():

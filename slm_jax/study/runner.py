@@ -118,7 +118,10 @@ class Study:
     def jobs(self) -> Jobs:
         runs = [PlannedRun(**run) for run in self.folder.plan()["runs"]]
         if not runs:
-            raise InputError(f"{self.folder.path}: the study is not prepared yet; run slm study prepare")
+            raise InputError(
+                f"{self.folder.path}: the study is not prepared yet; slm study and slm study prepare do "
+                "that, or are at it"
+            )
         return Jobs(self.folder, runs, self.config.tasks_of)
 
     def _done(self) -> list[PlannedRun]:

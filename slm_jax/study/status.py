@@ -91,13 +91,14 @@ def _status(jobs: Jobs, run: PlannedRun) -> RunStatus:
     run = as_begun(jobs.folder, run)
     if jobs.is_done(run):
         return RunStatus(run, DONE, 1.0)
-    share = _share(jobs.folder, run)
+    share = share_made(jobs.folder, run)
     if jobs.is_failed(run):
         return RunStatus(run, FAILED, share, read_json(jobs.folder.failure(run.name))["reason"])
     return RunStatus(run, RUNNING if jobs.is_held(run) else WAITING, share)
 
 
-def _share(folder: StudyFolder, run: PlannedRun) -> float:
+def share_made(folder: StudyFolder, run: PlannedRun) -> float:
+    """Of the run's own updates."""
     path = folder.run(run.name) / "metrics.jsonl"
     # What follows the last line's end is still being written, or was when a worker was killed.
     *lines, _ = path.read_text(encoding="utf-8").split("\n") if path.exists() else ("",)

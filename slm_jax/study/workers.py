@@ -14,8 +14,9 @@ from multiprocessing import resource_tracker
 from slm_jax.errors import Preempted, WorkError
 from slm_jax.progress import progress
 from slm_jax.study.holding import worker_name
-from slm_jax.study.jobs import Jobs, work_of
+from slm_jax.study.jobs import Jobs
 from slm_jax.study.machine import core_shares, end_with_parent, in_environment, on_cores, shares
+from slm_jax.study.status import share_made
 
 POLL_SECONDS = 1.0
 LAST_WORDS = 800  # characters of a worker's log
@@ -31,9 +32,9 @@ def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
     logs = jobs.folder.path / "logs"
     logs.mkdir(exist_ok=True)
     team = _Team(work, workers, logs)
-    total, idle_deaths, undone = sum(map(work_of, jobs.runs)), 0, jobs.runs
+    total, idle_deaths, undone = sum(run.own_flops for run in jobs.runs), 0, jobs.runs
     try:
-        with progress(total=1000, desc="runs", unit="‰") as bar:
+        with progress(total=int(total), desc="training", unit="FLOP") as bar:
             while team.working or (jobs.free() and not team.was_asked_to_stop):
                 for pid, code, log in team.take_dead():
                     idle_deaths += not _record_death(jobs, pid, code, log)
@@ -44,7 +45,8 @@ def work_at_once(jobs: Jobs, work: Callable[[], None], workers: int) -> None:
                 if team.working < workers:  # none for what workers of other machines hold
                     team.fill(min(len(jobs.left()), team.working + len(jobs.free())))
                 undone = [run for run in undone if not jobs.is_done(run)]
-                bar.update(int(1000 * (1 - sum(map(work_of, undone)) / total)) - bar.n)
+                left = sum(run.own_flops * (1 - share_made(jobs.folder, run)) for run in undone)
+                bar.update(int(total - left) - bar.n)
                 time.sleep(POLL_SECONDS)
     finally:
         team.end()
