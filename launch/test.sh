@@ -10,5 +10,6 @@ make_environment .venv-test "${EXTRAS:-test}"
 export JAX_PLATFORMS=cpu
 .venv-test/bin/ruff check .
 .venv-test/bin/ruff format --check .
-# At most four processes: each holds compiled programs of a GB or two.
-.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
+# At most four processes: each holds compiled programs of a GB or two. In the files' own order, as xdist's puts
+# the longest ones last, where all but one process have nothing left to do.
+.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"

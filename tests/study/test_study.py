@@ -20,7 +20,7 @@ from slm_jax.files import read_json
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("SLM_JAX_KILLS", "2"))
+KILLS = int(os.environ.get("SLM_JAX_KILLS", "1"))
 CONFIG = """
 from slm_jax.study import default_study
 
